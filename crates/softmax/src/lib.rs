@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to look
+//!
+//! - [`softmax()`], [`log_softmax()`], [`logsumexp()`] and their `_into` and `_inplace` forms: along
+//!   any axis of an array of any number of dimensions, at any temperature.
+//! - [`CrossEntropy`]: hard labels, with label smoothing.
+//! - [`SoftCrossEntropy`]: a given distribution as the target.
+//! - [`Distillation`]: hard labels and a teacher's logits at once, Hinton's objective.
+//! - [`Error`]: everything that can be wrong with an input.
+//! - [`Real`]: the trait that stands for `f32` and `f64`.
+
+mod error;
+mod loss;
+mod real;
+mod row;
+mod softmax;
+
+pub use error::{Error, Result};
+pub use loss::{CrossEntropy, Distillation, Reduction, SoftCrossEntropy};
+pub use real::Real;
+pub use softmax::{
+    log_softmax, log_softmax_inplace, log_softmax_into, logsumexp, softmax, softmax_inplace,
+    softmax_into,
+};

@@ -1,0 +1,362 @@
+//! `softmax`, `log_softmax` and `logsumexp` along any axis of an array.
+
+use ndarray::{Array, ArrayRef, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
+
+use crate::row::{Normaliser, check_row, check_temperature};
+use crate::{Error, Real, Result};
+
+/// Elements above which rows are shared between threads: about 0.3 ms of work on one core, well
+/// above what it costs to wake a thread pool.
+#[cfg(feature = "rayon")]
+const PARALLEL_ELEMENTS: usize = 1 << 15;
+
+/// `exp(x_i/T) / Σ_j exp(x_j/T)` along `axis`, in a new array of the same shape.
+///
+/// `temperature` 1 is the plain softmax; above 1 the distribution is softer, below 1 sharper
+/// (Hinton, Vinyals & Dean 2015, arXiv:1503.02531, section 2). A logit of −∞ is a masked class and
+/// gets probability 0.
+///
+/// # Errors
+///
+/// A temperature that is not finite and positive, an axis that the array lacks, an axis of length
+/// 0, a logit that is NaN or +∞, a row that is −∞ throughout.
+///
+/// # Example
+///
+/// ```
+/// use ndarray::{Axis, array};
+///
+/// let logits = array![[2.0_f32, 0.0, 0.0], [1.0, f32::NEG_INFINITY, 1.0]];
+/// let sharp = reflux_softmax::softmax(&logits, Axis(1), 1.0)?;
+/// let soft = reflux_softmax::softmax(&logits, Axis(1), 4.0)?;
+/// assert!((sharp[[0, 0]] - 0.787).abs() < 1e-3 && (soft[[0, 0]] - 0.452).abs() < 1e-3);
+/// assert_eq!(sharp.row(1), array![0.5, 0.0, 0.5]);
+/// # Ok::<(), reflux_softmax::Error>(())
+/// ```
+pub fn softmax<F: Real, D: RemoveAxis>(
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+) -> Result<Array<F, D>> {
+    let mut out = logits.to_owned();
+    softmax_inplace(&mut out, axis, temperature)?;
+    Ok(out)
+}
+
+/// [`softmax()`] into memory of the caller's, of the same shape; allocates nothing.
+///
+/// # Errors
+///
+/// As [`softmax()`], and for an `out` of another shape. `out` then holds no meaningful values.
+pub fn softmax_into<F: Real, D: RemoveAxis>(
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+    out: &mut ArrayRef<F, D>,
+) -> Result<()> {
+    copy_into(logits, out)?;
+    softmax_inplace(out, axis, temperature)
+}
+
+/// [`softmax()`] over its own input; allocates nothing.
+///
+/// # Errors
+///
+/// As [`softmax()`]; the array is then unchanged.
+pub fn softmax_inplace<F: Real, D: RemoveAxis>(
+    logits: &mut ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+) -> Result<()> {
+    replace_rows(logits, axis, temperature, |normaliser, mut row| {
+        row.mapv_inplace(|x| F::from_f64(normaliser.probability(x)));
+    })
+}
+
+/// `x_i/T − log Σ_j exp(x_j/T)` along `axis`, in a new array of the same shape.
+///
+/// Exact where the softmax itself underflows to 0. A masked class gives −∞, and so does a
+/// log-probability below the range of the type.
+///
+/// # Errors
+///
+/// As [`softmax()`].
+///
+/// # Example
+///
+/// ```
+/// use ndarray::{Axis, array};
+///
+/// let logits = array![0.0_f32, -1000.0];
+/// let log_p = reflux_softmax::log_softmax(&logits, Axis(0), 1.0)?;
+/// assert_eq!(log_p, array![0.0, -1000.0]); // softmax gives [1, 0]
+/// # Ok::<(), reflux_softmax::Error>(())
+/// ```
+pub fn log_softmax<F: Real, D: RemoveAxis>(
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+) -> Result<Array<F, D>> {
+    let mut out = logits.to_owned();
+    log_softmax_inplace(&mut out, axis, temperature)?;
+    Ok(out)
+}
+
+/// [`log_softmax()`] into memory of the caller's, of the same shape; allocates nothing.
+///
+/// # Errors
+///
+/// As [`softmax_into`].
+pub fn log_softmax_into<F: Real, D: RemoveAxis>(
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+    out: &mut ArrayRef<F, D>,
+) -> Result<()> {
+    copy_into(logits, out)?;
+    log_softmax_inplace(out, axis, temperature)
+}
+
+/// [`log_softmax()`] over its own input; allocates nothing.
+///
+/// # Errors
+///
+/// As [`softmax()`]; the array is then unchanged.
+pub fn log_softmax_inplace<F: Real, D: RemoveAxis>(
+    logits: &mut ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+) -> Result<()> {
+    replace_rows(logits, axis, temperature, |normaliser, mut row| {
+        row.mapv_inplace(|x| F::from_f64(normaliser.log_probability(x)));
+    })
+}
+
+/// `T · log Σ_i exp(x_i/T)` along `axis`, which the result no longer has.
+///
+/// At temperature 1 it is the usual log-sum-exp; as T goes to 0 it goes to the maximum (a soft
+/// maximum, as in soft Q-learning).
+///
+/// # Errors
+///
+/// As [`softmax()`].
+///
+/// # Example
+///
+/// ```
+/// use ndarray::{Axis, array};
+///
+/// let logits = array![[1000.0_f64, 1000.0], [0.0, f64::NEG_INFINITY]];
+/// let sums = reflux_softmax::logsumexp(&logits, Axis(1), 1.0)?;
+/// assert_eq!(sums, array![1000.0 + 2.0_f64.ln(), 0.0]);
+/// # Ok::<(), reflux_softmax::Error>(())
+/// ```
+pub fn logsumexp<F: Real, D: RemoveAxis>(
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+) -> Result<Array<F, D::Smaller>> {
+    let temperature = check(logits, axis, temperature)?;
+    Ok(logits.map_axis(axis, |row| F::from_f64(Normaliser::new(row, temperature).logsumexp())))
+}
+
+fn copy_into<F: Real, D: Dimension>(
+    logits: &ArrayRef<F, D>,
+    out: &mut ArrayRef<F, D>,
+) -> Result<()> {
+    if logits.shape() != out.shape() {
+        return Err(Error::Shape {
+            what: "out",
+            expected: logits.shape().to_vec(),
+            got: out.shape().to_vec(),
+        });
+    }
+    out.assign(logits);
+    Ok(())
+}
+
+/// Checks everything first, so that an error leaves the array as it was.
+fn check<F: Real, D: RemoveAxis>(
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+) -> Result<f64> {
+    let temperature = check_temperature(temperature.as_f64())?;
+    if axis.index() >= logits.ndim() {
+        return Err(Error::Axis { axis: axis.index(), dimensions: logits.ndim() });
+    }
+    if logits.is_empty() && logits.len_of(axis) == 0 {
+        return Err(Error::Empty("softmax"));
+    }
+    for (index, row) in logits.lanes(axis).into_iter().enumerate() {
+        check_row(row, index)?;
+    }
+    Ok(temperature)
+}
+
+fn replace_rows<F: Real, D: RemoveAxis>(
+    logits: &mut ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+    replace: impl Fn(Normaliser, ArrayViewMut1<'_, F>) + Sync + Send,
+) -> Result<()> {
+    let temperature = check(logits, axis, temperature)?;
+    let replace = |row: ArrayViewMut1<'_, F>| {
+        replace(Normaliser::new(row.view(), temperature), row);
+    };
+    // Each row depends on itself alone, so the result does not depend on the number of threads.
+    #[cfg(feature = "rayon")]
+    if logits.len() >= PARALLEL_ELEMENTS {
+        Zip::from(logits.lanes_mut(axis)).par_for_each(replace);
+        return Ok(());
+    }
+    Zip::from(logits.lanes_mut(axis)).for_each(replace);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_abs_diff_eq;
+    use ndarray::{Array1, Array2, Array3, ArrayD, array, s};
+    use ndarray_rand::RandomExt;
+    use ndarray_rand::rand_distr::Uniform;
+    use rand::SeedableRng;
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    use super::*;
+
+    fn random(rows: usize, classes: usize, spread: f64) -> Array2<f32> {
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(1);
+        Array2::random_using((rows, classes), Uniform::new(-spread, spread).unwrap(), rng)
+            .mapv(|x| x as f32)
+    }
+
+    /// The distance in units of the last place of `expected`.
+    fn ulps(got: f32, expected: f64) -> f64 {
+        let rounded = (expected as f32).abs().max(f32::MIN_POSITIVE);
+        let ulp = f64::from(f32::from_bits(rounded.to_bits() + 1)) - f64::from(rounded);
+        (f64::from(got) - expected).abs() / ulp
+    }
+
+    #[test]
+    fn known_values_at_two_temperatures() {
+        // [ln 1, ln 2, ln 5] has the softmax [1, 2, 5]/8; at T = 1/2 the odds are squared.
+        let logits = array![0.0, 2.0_f64.ln(), 5.0_f64.ln()];
+        assert_abs_diff_eq!(
+            softmax(&logits, Axis(0), 1.0).unwrap(),
+            array![0.125, 0.25, 0.625],
+            epsilon = 1e-15
+        );
+        assert_abs_diff_eq!(
+            softmax(&logits, Axis(0), 0.5).unwrap(),
+            array![1.0 / 30.0, 4.0 / 30.0, 25.0 / 30.0],
+            epsilon = 1e-15
+        );
+        assert_abs_diff_eq!(logsumexp(&logits, Axis(0), 1.0).unwrap()[()], 8.0_f64.ln());
+    }
+
+    #[test]
+    fn within_two_ulps_of_f64_and_sums_to_one() {
+        for spread in [1.0, 100.0, 1e4] {
+            for classes in (1..=70).chain([32_000]) {
+                let logits = random(3, classes, spread);
+                let p = softmax(&logits, Axis(1), 1.0).unwrap();
+                let log_p = log_softmax(&logits, Axis(1), 1.0).unwrap();
+                for ((x, p), log_p) in logits.rows().into_iter().zip(p.rows()).zip(log_p.rows()) {
+                    // The same formula without temperature or blocking, in f64 throughout.
+                    let shift = f64::from(x.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+                    let sum: f64 = x.iter().map(|&x| (f64::from(x) - shift).exp()).sum();
+                    for ((&x, &p), &log_p) in x.iter().zip(p).zip(log_p) {
+                        let exact = f64::from(x) - shift - sum.ln();
+                        assert!(ulps(log_p, exact) <= 2.0);
+                        if exact.exp() > f64::from(f32::MIN_POSITIVE) {
+                            assert!(ulps(p, exact.exp()) <= 2.0);
+                        }
+                    }
+                    assert_abs_diff_eq!(p.sum(), 1.0, epsilon = 1e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shifting_all_logits_changes_nothing() {
+        let logits = array![[0.5_f64, -1.25, 3.0], [8.0, 8.0, 7.5]];
+        let shifted = &logits + 1024.0; // exact: the logits are multiples of 1/4
+        assert_eq!(
+            softmax(&logits, Axis(1), 3.0).unwrap(),
+            softmax(&shifted, Axis(1), 3.0).unwrap()
+        );
+    }
+
+    #[test]
+    fn every_axis_and_stride_gives_the_rows_alone() {
+        let logits = random(4, 30, 5.0).into_shape_with_order((4, 5, 6)).unwrap();
+        for axis in 0..3 {
+            let whole = softmax(&logits, Axis(axis), 2.0).unwrap();
+            for (x, p) in logits.lanes(Axis(axis)).into_iter().zip(whole.lanes(Axis(axis))) {
+                assert_eq!(softmax(&x, Axis(0), 2.0).unwrap(), p);
+            }
+        }
+        let view = logits.slice(s![..;-1, 1..;2, ..]);
+        let owned: Array3<f32> = view.to_owned();
+        assert_eq!(softmax(&view, Axis(1), 1.0).unwrap(), softmax(&owned, Axis(1), 1.0).unwrap());
+    }
+
+    #[test]
+    fn into_and_inplace_and_many_threads_agree() {
+        let logits = random(1200, 40, 10.0); // above the parallel threshold
+        let expected: Vec<Array1<f32>> =
+            logits.rows().into_iter().map(|x| softmax(&x, Axis(0), 2.0).unwrap()).collect();
+        let mut into = Array2::zeros(logits.dim());
+        softmax_into(&logits, Axis(1), 2.0, &mut into).unwrap();
+        let mut inplace = logits.clone();
+        softmax_inplace(&mut inplace, Axis(1), 2.0).unwrap();
+        assert_eq!(into, inplace);
+        assert!(into.rows().into_iter().zip(&expected).all(|(a, b)| a == b));
+    }
+
+    #[test]
+    fn a_masked_class_gets_nothing_and_takes_nothing() {
+        let inf = f64::NEG_INFINITY;
+        let p = softmax(&array![1.0, inf, 2.0], Axis(0), 1.0).unwrap();
+        let q = softmax(&array![1.0, 2.0], Axis(0), 1.0).unwrap();
+        assert_eq!((p[0], p[1], p[2]), (q[0], 0.0, q[1]));
+        assert_eq!(log_softmax(&array![inf, 0.0], Axis(0), 1.0).unwrap(), array![inf, 0.0]);
+    }
+
+    #[test]
+    fn extremes_stay_finite() {
+        let logits = array![f32::MAX, f32::MIN, 0.0, f32::MIN_POSITIVE, 1e-45];
+        for temperature in [1e-30, 1.0, 1e30] {
+            let p = softmax(&logits, Axis(0), temperature).unwrap();
+            assert!(p.iter().all(|p| p.is_finite()));
+            assert_abs_diff_eq!(p.sum(), 1.0, epsilon = 1e-6);
+        }
+    }
+
+    #[test]
+    fn bad_input_is_named_and_leaves_the_array() {
+        let good = array![[1.0_f32, 2.0], [3.0, 4.0]];
+        for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert!(matches!(softmax(&good, Axis(1), temperature), Err(Error::Temperature(_))));
+        }
+        let message = softmax(&good, Axis(1), 0.0).unwrap_err().to_string();
+        assert_eq!(message, "temperature must be finite and > 0, got 0");
+        assert_eq!(softmax(&good, Axis(2), 1.0), Err(Error::Axis { axis: 2, dimensions: 2 }));
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut logits = array![[1.0, 2.0], [3.0, bad]];
+            let result = softmax_inplace(&mut logits, Axis(1), 1.0);
+            assert!(matches!(result, Err(Error::Logit { row: 1, .. })));
+            assert_eq!(logits.row(0), good.row(0));
+        }
+        let masked = array![[f32::NEG_INFINITY, f32::NEG_INFINITY]];
+        assert_eq!(softmax(&masked, Axis(1), 1.0), Err(Error::AllMasked { row: 0 }));
+        let result = softmax_into(&good, Axis(1), 1.0, &mut Array2::zeros((2, 3)));
+        assert!(matches!(result, Err(Error::Shape { .. })));
+        let empty = Array2::<f32>::zeros((3, 0));
+        assert_eq!(softmax(&empty, Axis(1), 1.0), Err(Error::Empty("softmax")));
+        assert_eq!(softmax(&Array2::<f32>::zeros((0, 3)), Axis(1), 1.0).unwrap().len(), 0);
+        assert!(softmax(&ArrayD::<f32>::zeros(vec![]), Axis(0), 1.0).is_err());
+    }
+}
