@@ -1,0 +1,148 @@
+//! The one error type of the crate.
+
+use crate::{DType, ItemId};
+
+/// What can go wrong in `reflux-replay`, with the value that was wrong and the values that are
+/// legal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A buffer for no items.
+    #[error("capacity must be at least 1, got 0")]
+    Capacity,
+    /// A schema without columns.
+    #[error("a buffer needs at least one column: declare it with Schema::column")]
+    NoColumns,
+    /// Two columns of one name.
+    #[error("the schema already has a column named {0:?}: names must differ")]
+    DuplicateColumn(String),
+    /// The shape of a column has no elements, or too many to be addressed.
+    #[error("column {name:?} cannot have shape {shape:?}: {problem}")]
+    Shape {
+        /// The column.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What is wrong with it and what would be right.
+        problem: &'static str,
+    },
+    /// No column has this name.
+    #[error("there is no column named {name:?}; the columns are {columns}")]
+    UnknownColumn {
+        /// The name that was looked for.
+        name: String,
+        /// Those that exist.
+        columns: String,
+    },
+    /// A column's elements are of another type than was asked for or given.
+    #[error("column {name:?} holds {expected}, got {got}")]
+    DType {
+        /// The column.
+        name: String,
+        /// What it holds.
+        expected: DType,
+        /// What came.
+        got: DType,
+    },
+    /// A column handle was made by a schema that has other columns than this one.
+    #[error(
+        "this handle, of column {index} with elements {dtype}, comes from another schema; \
+         the columns here are {columns}"
+    )]
+    ForeignColumn {
+        /// The position of the column in the schema that the handle comes from.
+        index: usize,
+        /// The element type of the handle.
+        dtype: DType,
+        /// The columns that exist here.
+        columns: String,
+    },
+    /// The number of values is not the number of columns.
+    #[error("one value a column is needed, {expected} in all, got {got}")]
+    ColumnCount {
+        /// The number of columns.
+        expected: usize,
+        /// The number of values.
+        got: usize,
+    },
+    /// A value has the wrong number of elements.
+    #[error("column {name:?} needs {expected} elements for {rows} rows, got {got}")]
+    Length {
+        /// The column.
+        name: String,
+        /// The number of rows that are pushed.
+        rows: usize,
+        /// The number of elements that fits: rows times the column's width.
+        expected: u128,
+        /// The number that came.
+        got: usize,
+    },
+    /// There is not enough memory.
+    #[error(
+        "{what} needs {needed} bytes of memory, and {available} bytes are available: \
+         fewer items or smaller columns will fit"
+    )]
+    Memory {
+        /// What was to be reserved.
+        what: String,
+        /// The bytes it needs.
+        needed: u128,
+        /// The bytes that the machine, or the container, had to give.
+        available: u64,
+    },
+    /// The buffer has no items to draw from.
+    #[error("the buffer is empty: push before sampling")]
+    Empty,
+    /// A batch of no items.
+    #[error("batch size must be at least 1, got 0")]
+    BatchSize,
+    /// The item has been overwritten, or the buffer cleared, since the id was given out.
+    #[error("{0} is no longer in the buffer: it has been overwritten or cleared")]
+    Stale(ItemId),
+    /// There must be one priority an item.
+    #[error("one priority an item is needed, got {priorities} for {items} items")]
+    PriorityCount {
+        /// The number of items.
+        items: usize,
+        /// The number of priorities.
+        priorities: usize,
+    },
+    /// A priority is negative, NaN or infinite.
+    #[error("priorities must be finite and >= 0, got {value} at index {index}")]
+    Priority {
+        /// Its place in the slice.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// Every item has priority 0, so that none can be drawn.
+    #[error(
+        "the priority of every item is 0, so none can be drawn: \
+         set one above 0, or use an epsilon above 0"
+    )]
+    AllZero,
+    /// A setting is outside its legal range.
+    #[error("{name} must be {legal}, got {got}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What it may be.
+        legal: &'static str,
+        /// What it was.
+        got: f64,
+    },
+    /// A sampler drew a slot that holds nothing.
+    #[error("the sampler drew slot {slot}, but only slots below {len} hold an item")]
+    Slot {
+        /// The slot.
+        slot: usize,
+        /// The number of items.
+        len: usize,
+    },
+    /// A sampler written outside this crate failed.
+    #[error("the sampler failed: {0}")]
+    Sampler(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to look
+//!
+//! - [`Schema`], [`Column`]: what an item is made of, and the handles to read it with.
+//! - [`Buffer`]: push, sample, priorities; the memory it takes.
+//! - [`Batch`]: what a sample is copied into, as slices and as ndarray views.
+//! - [`ItemId`]: names an item, and knows when it has been overwritten.
+//! - [`Uniform`], [`Prioritized`]: which items are drawn; [`Sampler`] to write your own.
+//! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
+//! - [`Error`]: everything that can go wrong.
+
+mod batch;
+mod buffer;
+mod element;
+mod error;
+mod memory;
+mod ring;
+mod rows;
+mod sampler;
+mod schema;
+
+pub use batch::Batch;
+pub use buffer::Buffer;
+pub use element::{DType, Element, Value};
+pub use error::{Error, Result};
+pub use ring::{ItemId, ItemIds};
+pub use sampler::{Prioritized, Sampler, Uniform};
+pub use schema::{Column, ColumnInfo, Schema};

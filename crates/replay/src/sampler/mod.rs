@@ -1,0 +1,117 @@
+//! Which items to learn from.
+
+mod prioritized;
+mod tree;
+mod uniform;
+
+pub use prioritized::Prioritized;
+use rand::Rng;
+pub use uniform::Uniform;
+
+use crate::Result;
+
+/// Chooses which items of a [`Buffer`](crate::Buffer) make up a batch, and how much each counts.
+///
+/// It knows items by their *slot*, a number below the buffer's capacity. The buffer tells it what
+/// happens, in this order: [`reserve`](Sampler::reserve) once, then [`inserted`](Sampler::inserted)
+/// for every item, and in between any of the others. As long as there are `len` items, they are in
+/// the slots `0..len`; once the buffer is full, a new item is inserted into the slot of the one it
+/// replaces.
+///
+/// # Example
+///
+/// A sampler that goes through the buffer again and again, in order of slots:
+///
+/// ```
+/// use rand::Rng;
+/// use reflux_replay::{Batch, Buffer, Result, Sampler, Schema};
+///
+/// struct InTurn {
+///     next: usize,
+/// }
+///
+/// impl Sampler for InTurn {
+///     fn draw<R: Rng + ?Sized>(
+///         &mut self,
+///         len: usize,
+///         _rng: &mut R,
+///         slots: &mut [usize],
+///         weights: &mut [f32],
+///     ) -> Result<()> {
+///         for slot in slots {
+///             *slot = self.next % len;
+///             self.next = *slot + 1;
+///         }
+///         weights.fill(1.0);
+///         Ok(())
+///     }
+/// }
+///
+/// let mut schema = Schema::new();
+/// let reward = schema.column::<f32>("reward", &[])?;
+/// let mut buffer = Buffer::new(schema, 3, InTurn { next: 0 })?;
+/// buffer.push_batch(3, &[(&[0.5_f32, 1.5, 2.5]).into()])?;
+/// let mut batch = Batch::new();
+/// buffer.sample(4, &mut rand::rng(), &mut batch)?;
+/// assert_eq!(batch.values(reward)?, [0.5, 1.5, 2.5, 0.5]);
+/// # Ok::<(), reflux_replay::Error>(())
+/// ```
+pub trait Sampler {
+    /// The bytes that [`reserve`](Sampler::reserve) will take for so many slots, for the check
+    /// whether the buffer fits into memory. 128 bits, so that no capacity overflows it.
+    fn bytes(&self, capacity: usize) -> u128 {
+        let _ = capacity;
+        0
+    }
+
+    /// Takes the memory for this many slots, all of them without an item. What an earlier buffer
+    /// left behind is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`](crate::Error::Memory) where it is not there.
+    fn reserve(&mut self, capacity: usize) -> Result<()> {
+        let _ = capacity;
+        Ok(())
+    }
+
+    /// A new item is in this slot; what was known about the slot is void.
+    fn inserted(&mut self, slot: usize) {
+        let _ = slot;
+    }
+
+    /// All items are gone.
+    fn cleared(&mut self) {}
+
+    /// Draws as many items as `slots` is long, from the slots `0..len`; `len` is at least 1. Writes
+    /// to `weights`, which is as long, by what each item's loss is to be multiplied. All randomness
+    /// comes from `rng`.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing can be drawn. An error of its own goes into
+    /// [`Error::Sampler`](crate::Error::Sampler).
+    fn draw<R: Rng + ?Sized>(
+        &mut self,
+        len: usize,
+        rng: &mut R,
+        slots: &mut [usize],
+        weights: &mut [f32],
+    ) -> Result<()>;
+
+    /// The items in `slots` have these priorities: equally many, each finite and at least 0. A slot
+    /// may occur more than once; the last priority counts.
+    ///
+    /// # Errors
+    ///
+    /// Where the sampler cannot take them; it must not have changed any then.
+    fn set_priorities(&mut self, slots: &[usize], priorities: &[f32]) -> Result<()> {
+        let _ = (slots, priorities);
+        Ok(())
+    }
+
+    /// This fraction of the training is done, from 0 to 1.
+    fn set_progress(&mut self, progress: f64) {
+        let _ = progress;
+    }
+}

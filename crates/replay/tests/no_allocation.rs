@@ -1,0 +1,75 @@
+//! After warm-up, nothing that a training loop calls allocates.
+
+// `GlobalAlloc` is an unsafe trait, and an allocator is the only place where every allocation can
+// be counted. The one here passes each call on to the system's.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use reflux_replay::{Batch, Buffer, Prioritized, Result, Sampler, Schema, Uniform};
+
+struct Counting;
+
+thread_local! {
+    // By thread: the test runner's own threads allocate too.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: each method has its default's contract and passes its arguments to `System` unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The allocations of a thousand training steps after the first.
+fn allocations<S: Sampler>(sampler: S) -> Result<usize> {
+    let mut schema = Schema::new();
+    let observation = schema.column::<f32>("observation", &[2, 2])?;
+    let action = schema.column::<i64>("action", &[])?;
+    let mut buffer = Buffer::new(schema, 500, sampler)?;
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
+    let (mut batch, errors) = (Batch::new(), [0.5; 32]);
+
+    let mut step = |n: i64| -> Result<()> {
+        buffer.push(&[(&[n as f32; 4]).into(), (&n).into()])?;
+        buffer.push_batch(2, &[(&[n as f32; 8]).into(), (&[n, n]).into()])?;
+        for size in [32, 8] {
+            buffer.sample(size, rng, &mut batch)?;
+            assert_eq!(batch.matrix(observation)?.dim(), (size, 4));
+            assert_eq!(batch.array(observation)?.shape(), [size, 2, 2]);
+            assert_eq!(batch.values(action)?.len(), size);
+            buffer.set_priorities(batch.items(), &errors[..size])?;
+        }
+        buffer.gather(&[buffer.items().next_back().expect("not empty")], &mut batch)?;
+        buffer.set_progress(n as f64 / 1000.0)
+    };
+    step(0)?;
+    let before = ALLOCATIONS.get();
+    (1..=1000).try_for_each(step)?;
+    Ok(ALLOCATIONS.get() - before)
+}
+
+#[test]
+fn training_steps_allocate_nothing() -> Result<()> {
+    assert!(ALLOCATIONS.get() > 0, "the allocator counts");
+    assert_eq!(allocations(Uniform::new())?, 0);
+    assert_eq!(allocations(Prioritized::new())?, 0);
+    Ok(())
+}
