@@ -1,0 +1,99 @@
+//! The one error type of the crate.
+
+use std::path::PathBuf;
+
+/// What can go wrong in `reflux-nn`, with the value that was wrong and the values that are legal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is outside its legal range.
+    #[error("{name} must be {legal}, got {got}")]
+    Config {
+        /// The setting.
+        name: &'static str,
+        /// What it may be.
+        legal: &'static str,
+        /// What it was.
+        got: String,
+    },
+    /// An array has the wrong shape.
+    #[error("{what} must have shape {expected:?}, got {got:?}")]
+    Shape {
+        /// Which array.
+        what: &'static str,
+        /// The shape that fits.
+        expected: Vec<usize>,
+        /// The shape that came.
+        got: Vec<usize>,
+    },
+    /// The data set has no rows, or fewer than the work needs.
+    #[error("{what} needs at least {needed} rows, got {got}")]
+    TooFewRows {
+        /// What was to be done.
+        what: &'static str,
+        /// The least number of rows.
+        needed: usize,
+        /// The rows that came.
+        got: usize,
+    },
+    /// A row is named that the data set does not have.
+    #[error("row {row} must be less than the number of rows, {rows}")]
+    Row {
+        /// The row.
+        row: usize,
+        /// How many there are.
+        rows: usize,
+    },
+    /// An input, parameter or gradient holds a NaN or an infinity.
+    #[error("{what} must be finite, got {value} at index {index}")]
+    NonFinite {
+        /// Which array.
+        what: &'static str,
+        /// Its flat index, in row-major order.
+        index: usize,
+        /// The value found there.
+        value: f64,
+    },
+    /// Training met a loss that is NaN or infinite; the parameters are those before this step.
+    #[error(
+        "loss became {loss} at step {step}; parameters are unchanged since step {step}: \
+         lower the learning rate or check the data"
+    )]
+    Diverged {
+        /// The optimizer step, from 0.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
+    /// A loss on logits refused its input.
+    #[error(transparent)]
+    Softmax(#[from] reflux_softmax::Error),
+    /// An objective written outside this crate refused its input.
+    #[error("the objective failed: {0}")]
+    Objective(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A file is missing, truncated, corrupt, or not what it should be.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn config(
+        name: &'static str,
+        legal: &'static str,
+        got: impl std::fmt::Display,
+    ) -> Self {
+        Self::Config { name, legal, got: got.to_string() }
+    }
+
+    pub(crate) fn file(path: impl Into<PathBuf>, problem: impl std::fmt::Display) -> Self {
+        Self::File { path: path.into(), problem: problem.to_string() }
+    }
+}
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to look
+//!
+//! - [`MlpConfig`], [`Mlp`]: the shape of a network, and the network, with its files.
+//! - [`Workspace`]: what forward and backward passes reuse; activations and gradients.
+//! - [`Optimizer`], [`Sgd`], [`Adam`], [`clip_norm`]: from gradients to a step.
+//! - [`Fit`], [`Epoch`]: the training loop and what its observer sees.
+//! - [`Objective`], [`HardLabels`]: what is trained towards; [`Regression`] for single numbers.
+//! - [`accuracy`], [`argmax`]: how good it is.
+//! - [`Error`]: everything that can go wrong.
+#![cfg_attr(feature = "datasets", doc = "- [`data`]: the bundled digits, and MNIST from files.")]
+
+mod activation;
+mod config;
+#[cfg(feature = "datasets")]
+pub mod data;
+mod error;
+mod file;
+mod fit;
+mod init;
+mod metrics;
+mod mlp;
+mod objective;
+mod optimizer;
+mod regression;
+mod workspace;
+
+pub use activation::Activation;
+pub use config::MlpConfig;
+pub use error::{Error, Result};
+pub use fit::{Epoch, Fit};
+pub use init::Init;
+pub use metrics::{accuracy, argmax};
+pub use mlp::Mlp;
+pub use objective::{HardLabels, Objective, gather_labels};
+pub use optimizer::{Adam, Optimizer, Sgd, clip_norm};
+pub use reflux_softmax::Real;
+pub use regression::Regression;
+pub use workspace::Workspace;

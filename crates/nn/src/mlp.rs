@@ -1,0 +1,268 @@
+//! The network itself: its parameters in one piece of memory, and views of each layer.
+
+use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use rand::Rng;
+use reflux_softmax::Real;
+
+use crate::{Error, MlpConfig, Result, Workspace};
+
+/// A multilayer perceptron: dense layers with an activation between them.
+///
+/// All parameters lie in one slice, layer after layer, weights `[inputs, outputs]` in row-major order
+/// and then the bias `[outputs]`; so an optimizer, a target network's update and a file are each one
+/// pass over one slice.
+///
+/// # Example
+///
+/// ```
+/// use ndarray::array;
+/// use rand::SeedableRng;
+/// use rand_xoshiro::Xoshiro256PlusPlus;
+/// use reflux_nn::{Mlp, MlpConfig};
+///
+/// let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
+/// let mlp = Mlp::new(MlpConfig::new(4, &[64, 64], 2)?, rng)?;
+/// let logits = mlp.predict(&array![[0.1_f32, 0.2, 0.3, 0.4]])?;
+/// assert_eq!(logits.dim(), (1, 2));
+/// # Ok::<(), reflux_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mlp<F = f32> {
+    config: MlpConfig,
+    parameters: Vec<F>,
+}
+
+impl<F: Real> Mlp<F> {
+    /// A network with weights drawn from `rng` as the config's initialiser says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where memory for the parameters cannot be had.
+    pub fn new<R: Rng + ?Sized>(config: MlpConfig, rng: &mut R) -> Result<Self> {
+        let mut parameters = Vec::new();
+        if parameters.try_reserve_exact(config.parameters()).is_err() {
+            let bytes = config.parameters() * size_of::<F>();
+            let got = format!("{config}, which takes {bytes} bytes");
+            return Err(Error::config("the network's size", "one that fits in memory", got));
+        }
+        parameters.resize(config.parameters(), F::zero());
+        let mut mlp = Self { config, parameters };
+        for index in 0..mlp.config.layers() {
+            let init = mlp.config.init();
+            let (weights, bias) = mlp.layer_mut(index);
+            init.fill(weights, bias, rng);
+        }
+        Ok(mlp)
+    }
+
+    /// A network with these parameters, in the order in which [`Mlp::parameters`] gives them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] unless there are as many as the config has, [`Error::NonFinite`] where one is
+    /// NaN or infinite.
+    pub fn from_parameters(config: MlpConfig, parameters: Vec<F>) -> Result<Self> {
+        if parameters.len() != config.parameters() {
+            return Err(Error::Shape {
+                what: "parameters",
+                expected: vec![config.parameters()],
+                got: vec![parameters.len()],
+            });
+        }
+        check_finite("parameters", parameters.iter())?;
+        Ok(Self { config, parameters })
+    }
+
+    /// The sizes, activation and initialiser.
+    pub fn config(&self) -> &MlpConfig {
+        &self.config
+    }
+
+    /// Every weight and bias.
+    pub fn parameters(&self) -> &[F] {
+        &self.parameters
+    }
+
+    /// Every weight and bias, to be changed: by an optimizer, say.
+    pub fn parameters_mut(&mut self) -> &mut [F] {
+        &mut self.parameters
+    }
+
+    /// The weights `[inputs, outputs]` and the bias `[outputs]` of layer `index`, if there is one.
+    pub fn layer(&self, index: usize) -> Option<(ArrayView2<'_, F>, ArrayView1<'_, F>)> {
+        (index < self.config.layers()).then(|| split_layer(&self.config, &self.parameters, index))
+    }
+
+    /// The outputs `[batch, outputs]` for `inputs` `[batch, inputs]`, in a new array.
+    ///
+    /// To reuse memory between calls, use [`Mlp::forward`] with a [`Workspace`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] unless there are as many columns as inputs, [`Error::NonFinite`] for a NaN or
+    /// an infinity among the inputs.
+    pub fn predict(&self, inputs: &ArrayRef2<F>) -> Result<Array2<F>> {
+        check_finite("inputs", inputs.iter())?;
+        let mut workspace = Workspace::new();
+        Ok(self.forward(inputs, &mut workspace)?.to_owned())
+    }
+
+    /// Becomes a copy of `other`: the hard update of a target network. Allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] unless both have the same layers.
+    pub fn copy_from(&mut self, other: &Self) -> Result<()> {
+        self.blend(other, F::one())
+    }
+
+    /// Moves every parameter towards `other`'s: `θ ← (1 − τ)·θ + τ·θ_other`, the soft (Polyak) update
+    /// of a target network. Allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] unless both have the same layers, [`Error::Config`] unless `tau` is between 0
+    /// and 1.
+    pub fn blend(&mut self, other: &Self, tau: F) -> Result<()> {
+        if self.config.widths() != other.config.widths() {
+            return Err(Error::Shape {
+                what: "the other network's layers",
+                expected: self.config.widths().to_vec(),
+                got: other.config.widths().to_vec(),
+            });
+        }
+        if !(tau >= F::zero() && tau <= F::one()) {
+            return Err(Error::config("tau", "between 0 and 1", tau));
+        }
+        if tau == F::one() {
+            self.parameters.copy_from_slice(&other.parameters);
+            return Ok(());
+        }
+        for (own, &other) in self.parameters.iter_mut().zip(&other.parameters) {
+            *own += tau * (other - *own);
+        }
+        Ok(())
+    }
+
+    fn layer_mut(&mut self, index: usize) -> (ArrayViewMut2<'_, F>, ArrayViewMut1<'_, F>) {
+        split_layer_mut(&self.config, &mut self.parameters, index)
+    }
+}
+
+/// The first value that is NaN or infinite, as an error.
+pub(crate) fn check_finite<'a, F: Real>(
+    what: &'static str,
+    values: impl Iterator<Item = &'a F>,
+) -> Result<()> {
+    match values.enumerate().find(|(_, value)| !value.is_finite()) {
+        Some((index, value)) => Err(Error::NonFinite { what, index, value: value.as_f64() }),
+        None => Ok(()),
+    }
+}
+
+/// Weights and bias of one layer within a slice laid out as a network's parameters are.
+pub(crate) fn split_layer<'a, F: Real>(
+    config: &MlpConfig,
+    all: &'a [F],
+    index: usize,
+) -> (ArrayView2<'a, F>, ArrayView1<'a, F>) {
+    let (inputs, outputs) = config.layer(index);
+    let start = config.layer_start(index);
+    let (weights, rest) = all[start..].split_at(inputs * outputs);
+    // The slices have exactly these lengths, so neither conversion can fail.
+    #[allow(clippy::unwrap_used)]
+    let weights = ArrayView2::from_shape((inputs, outputs), weights).unwrap();
+    (weights, ArrayView1::from(&rest[..outputs]))
+}
+
+/// [`split_layer`], to be changed.
+pub(crate) fn split_layer_mut<'a, F: Real>(
+    config: &MlpConfig,
+    all: &'a mut [F],
+    index: usize,
+) -> (ArrayViewMut2<'a, F>, ArrayViewMut1<'a, F>) {
+    let (inputs, outputs) = config.layer(index);
+    let start = config.layer_start(index);
+    let (weights, rest) = all[start..].split_at_mut(inputs * outputs);
+    #[allow(clippy::unwrap_used)]
+    let weights = ArrayViewMut2::from_shape((inputs, outputs), weights).unwrap();
+    (weights, ArrayViewMut1::from(&mut rest[..outputs]))
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+    use ndarray::array;
+    use rand::SeedableRng;
+    use rand_xoshiro::Xoshiro256PlusPlus;
+
+    use super::*;
+
+    fn rng() -> Xoshiro256PlusPlus {
+        Xoshiro256PlusPlus::seed_from_u64(7)
+    }
+
+    #[test]
+    fn a_network_worked_by_hand() {
+        let config = MlpConfig::new(2, &[2], 1).unwrap();
+        // Hidden: [x0 − x1 + 1, 2·x0 + x1 − 4], ReLU. Output: 3·h0 − h1 + 0.5.
+        let parameters = vec![1.0, 2.0, -1.0, 1.0, 1.0, -4.0, 3.0, -1.0, 0.5];
+        let mlp = Mlp::from_parameters(config, parameters).unwrap();
+        let outputs = mlp.predict(&array![[1.0, 1.0], [3.0, 2.0], [0.0, 5.0]]).unwrap();
+        assert_relative_eq!(outputs, array![[3.5], [2.5], [-0.5]]);
+        let (weights, bias) = mlp.layer(0).unwrap();
+        assert_eq!(
+            (weights, bias),
+            (array![[1.0, 2.0], [-1.0, 1.0]].view(), array![1.0, -4.0].view())
+        );
+        assert!(mlp.layer(2).is_none());
+    }
+
+    #[test]
+    fn a_row_alone_gives_what_it_gives_in_a_batch() {
+        let mlp = Mlp::<f32>::new(MlpConfig::new(5, &[33, 17], 3).unwrap(), &mut rng()).unwrap();
+        let inputs = Array2::from_shape_fn((40, 5), |(i, j)| ((i * 5 + j) as f32 * 0.7).sin());
+        let together = mlp.predict(&inputs).unwrap();
+        for (row, expected) in inputs.rows().into_iter().zip(together.rows()) {
+            let alone = mlp.predict(&row.insert_axis(ndarray::Axis(0))).unwrap();
+            assert_relative_eq!(alone.row(0), expected, max_relative = 1e-5, epsilon = 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_network() {
+        let config = MlpConfig::new(3, &[4], 2).unwrap();
+        let first = Mlp::<f32>::new(config.clone(), &mut rng()).unwrap();
+        assert_eq!(first, Mlp::new(config.clone(), &mut rng()).unwrap());
+        assert_ne!(first, Mlp::new(config, &mut Xoshiro256PlusPlus::seed_from_u64(8)).unwrap());
+    }
+
+    #[test]
+    fn blending_moves_by_tau_and_copying_all_the_way() {
+        let config = MlpConfig::new(1, &[], 1).unwrap();
+        let mut target = Mlp::from_parameters(config.clone(), vec![1.0, -2.0]).unwrap();
+        let online = Mlp::from_parameters(config, vec![2.0, 2.0]).unwrap();
+        target.blend(&online, 0.25).unwrap();
+        assert_eq!(target.parameters(), [1.25, -1.0]);
+        target.copy_from(&online).unwrap();
+        assert_eq!(target, online);
+        for tau in [-0.1, 1.1, f64::NAN] {
+            assert!(matches!(target.blend(&online, tau), Err(Error::Config { name: "tau", .. })));
+        }
+        let other = Mlp::new(MlpConfig::new(2, &[], 1).unwrap(), &mut rng()).unwrap();
+        assert!(matches!(target.copy_from(&other), Err(Error::Shape { .. })));
+    }
+
+    #[test]
+    fn bad_input_is_a_typed_error() {
+        let config = MlpConfig::new(2, &[], 1).unwrap();
+        let mlp = Mlp::<f32>::new(config.clone(), &mut rng()).unwrap();
+        assert!(matches!(mlp.predict(&array![[1.0]]), Err(Error::Shape { what: "inputs", .. })));
+        assert!(matches!(
+            mlp.predict(&array![[1.0, f32::NAN]]),
+            Err(Error::NonFinite { what: "inputs", index: 1, .. })
+        ));
+        assert!(Mlp::from_parameters(config.clone(), vec![0.0_f32; 2]).is_err());
+        assert!(Mlp::from_parameters(config, vec![0.0, f32::INFINITY, 0.0]).is_err());
+    }
+}
