@@ -1,0 +1,136 @@
+//! How good a classifier is, and how much of its teacher it has become.
+
+use ndarray::{ArrayRef2, Axis};
+use reflux_nn::{Real, accuracy, argmax};
+use reflux_softmax::log_softmax;
+
+use crate::{Error, Result};
+
+/// Bins of the calibration error, as in Guo et al. 2017.
+const BINS: usize = 15;
+
+/// A classifier's quality on labelled data.
+///
+/// # Example
+///
+/// ```
+/// use ndarray::array;
+/// use reflux_distill::Evaluation;
+///
+/// let logits = array![[4.0_f32, 0.0], [0.0, 4.0], [4.0, 0.0]];
+/// let evaluation = Evaluation::new(&logits, &[0, 1, 1])?;
+/// assert_eq!((evaluation.errors, evaluation.rows), (1, 3));
+/// # Ok::<(), reflux_distill::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// How many rows were judged.
+    pub rows: usize,
+    /// How many were wrong.
+    pub errors: usize,
+    /// The fraction that was right, 0 to 1.
+    pub accuracy: f64,
+    /// The mean negative log-likelihood of the labels, in nats.
+    pub negative_log_likelihood: f64,
+    /// The mean squared distance between probabilities and label, 0 to 2 (Brier 1950).
+    pub brier: f64,
+    /// The expected calibration error, 0 to 1, over 15 bins of equal width (Guo et al. 2017,
+    /// arXiv:1706.04599): how far the confidence is from the accuracy, on average.
+    pub calibration_error: f64,
+}
+
+impl Evaluation {
+    /// Of `logits` `[rows, classes]` against `labels` `[rows]`.
+    ///
+    /// # Errors
+    ///
+    /// No rows, another number of labels than rows, a label that is no class, logits that are not
+    /// finite.
+    pub fn new<F: Real>(logits: &ArrayRef2<F>, labels: &[usize]) -> Result<Self> {
+        let accuracy = accuracy(logits, labels)?;
+        let (rows, classes) = logits.dim();
+        if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &label)| label >= classes)
+        {
+            return Err(reflux_softmax::Error::Label { row, label, classes }.into());
+        }
+        let log_probabilities = log_softmax(logits, Axis(1), F::one())?;
+        let (mut likelihood, mut brier) = (0.0, 0.0);
+        // For each bin, the sums of confidence and of right answers.
+        let mut bins = [(0.0, 0.0); BINS];
+        for (row, &label) in log_probabilities.rows().into_iter().zip(labels) {
+            likelihood -= row[label].as_f64();
+            let squares = row.iter().enumerate().map(|(class, log_p)| {
+                let hit = if class == label { 1.0 } else { 0.0 };
+                (log_p.as_f64().exp() - hit).powi(2)
+            });
+            brier += squares.sum::<f64>();
+            let guess = argmax(row);
+            let confidence = row[guess].as_f64().exp();
+            let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+            bin.0 += confidence;
+            bin.1 += if guess == label { 1.0 } else { 0.0 };
+        }
+        let n = rows as f64;
+        Ok(Self {
+            rows,
+            errors: ((1.0 - accuracy) * n).round() as usize,
+            accuracy,
+            negative_log_likelihood: likelihood / n,
+            brier: brier / n,
+            calibration_error: bins.iter().map(|(said, was)| (said - was).abs()).sum::<f64>() / n,
+        })
+    }
+}
+
+/// The fraction, from 0 to 1, of rows in which two classifiers choose the same class, from their
+/// logits `[rows, classes]`.
+///
+/// # Errors
+///
+/// [`Error::Shape`] for logits of different shapes; none or no rows at all count as such.
+pub fn agreement<F: Real>(one: &ArrayRef2<F>, other: &ArrayRef2<F>) -> Result<f64> {
+    if one.shape() != other.shape() || one.nrows() == 0 {
+        return Err(Error::Shape {
+            what: "the logits to compare",
+            expected: one.shape().iter().map(|&n| n.max(1)).collect(),
+            got: other.shape().to_vec(),
+        });
+    }
+    let pairs = one.rows().into_iter().zip(other.rows());
+    let same = pairs.filter(|(one, other)| argmax(*one) == argmax(*other)).count();
+    Ok(same as f64 / one.nrows() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn figures_worked_by_hand() {
+        // Probabilities [3/4, 1/4] twice, right once and wrong once.
+        let logits = array![[3.0_f64.ln(), 0.0], [3.0_f64.ln(), 0.0]];
+        let evaluation = Evaluation::new(&logits, &[0, 1]).unwrap();
+        assert_eq!((evaluation.rows, evaluation.errors, evaluation.accuracy), (2, 1, 0.5));
+        let likelihood = -(0.75_f64.ln() + 0.25_f64.ln()) / 2.0;
+        assert_relative_eq!(evaluation.negative_log_likelihood, likelihood, max_relative = 1e-12);
+        // ((1/4)² + (1/4)² + (3/4)² + (3/4)²) / 2
+        assert_relative_eq!(evaluation.brier, 0.625, max_relative = 1e-12);
+        // Confidence 3/4, accuracy 1/2.
+        assert_relative_eq!(evaluation.calibration_error, 0.25, max_relative = 1e-12);
+    }
+
+    #[test]
+    fn agreement_counts_equal_choices() {
+        let one = array![[1.0_f32, 0.0], [0.0, 1.0], [2.0, 1.0]];
+        let other = array![[9.0_f32, 8.0], [1.0, 0.0], [2.0, 0.0]];
+        assert_relative_eq!(agreement(&one, &other).unwrap(), 2.0 / 3.0);
+        assert!(agreement(&one, &array![[1.0, 0.0]]).is_err());
+        assert!(Evaluation::new(&one, &[0, 1, 2]).is_err());
+        assert!(Evaluation::new(&one, &[0]).is_err());
+    }
+}

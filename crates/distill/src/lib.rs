@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+//!
+//! ## Where to look
+//!
+//! - [`Teacher`], [`Ensemble`]: whatever gives logits.
+//! - [`SoftTargets`]: what it says about a data set, asked once.
+//! - [`Distill`]: soft targets and labels as what [`reflux_nn::Fit`] trains a student towards, with
+//!   [`reflux_softmax::Distillation`] as the loss.
+//! - [`Evaluation`], [`agreement`], [`Interval`]: whether it was worth it.
+//! - [`Error`]: everything that can go wrong.
+
+mod error;
+mod evaluation;
+mod interval;
+mod objective;
+mod targets;
+mod teacher;
+
+pub use error::{Error, Result};
+pub use evaluation::{Evaluation, agreement};
+pub use interval::Interval;
+pub use objective::Distill;
+pub use reflux_softmax::Distillation;
+pub use targets::SoftTargets;
+pub use teacher::{Ensemble, Teacher};
