@@ -1,0 +1,52 @@
+//! The chores of the Reflux workspace: `cargo xtask demo`, `cargo xtask test`, `cargo xtask ci`.
+
+mod checks;
+mod demo;
+mod interrupt;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a shell reports for a program that Ctrl-C has ended.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, about, long_about = None)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole story on real data, in a minute or two: distil a classifier of handwritten digits,
+    /// solve CartPole with replay, distil the policy; prints tables and writes report.html
+    Demo(demo::Args),
+    /// Every test of the workspace
+    Test,
+    /// What continuous integration runs: tests, formatting, clippy, documentation
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Test => checks::test(),
+        Command::Ci => checks::ci(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            eprintln!("{error}");
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) => {
+            // One line, however deep the cause.
+            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
