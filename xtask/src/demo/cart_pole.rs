@@ -25,11 +25,11 @@ pub(crate) const EVALUATION_EPISODES: usize = 100;
 pub(crate) const SOLVED: f64 = 475.0;
 /// While it trains, an agent's network is tried out after this many steps ...
 const TRIAL_EVERY: u64 = 1_000;
-/// ... in this many episodes; the training is over when none of them falls short of `TRIAL_GOAL` on
-/// average, first in a few and then in many.
+/// ... in a few episodes, and in many where those went well. The goal of the trials is well above
+/// that of the evaluation, which starts elsewhere: the best of many trials has had some luck.
 const TRIAL_EPISODES: usize = 10;
-const LONG_TRIAL_EPISODES: usize = 60;
-const TRIAL_GOAL: f64 = 490.0;
+const LONG_TRIAL_EPISODES: usize = 100;
+const TRIAL_GOAL: f64 = 498.0;
 /// The seeds of trials and of the evaluation do not overlap.
 const TRIAL_SEED: u64 = 1_000_000;
 const EVALUATION_SEED: u64 = 2_000_000;
@@ -78,6 +78,7 @@ pub(crate) struct CartPoleResult {
 #[derive(Serialize)]
 pub(crate) struct AgentResult {
     pub(crate) replay: &'static str,
+    /// Whether the mean return of its policy is at least [`SOLVED`].
     pub(crate) solved: bool,
     /// Steps taken in the environment.
     pub(crate) steps: u64,
@@ -160,7 +161,7 @@ fn solve<S: Sampler>(
     let mut agent = Dqn::for_env(&env, DqnConfig::cart_pole(), sampler, rng)?;
     let (mut episodes, mut trials) = (Vec::new(), Vec::new());
     let mut best = (f64::NEG_INFINITY, agent.network().clone());
-    let (mut solved, mut failure) = (false, None);
+    let (mut passed, mut failure) = (false, None);
     let (started, mut trial_time) = (Instant::now(), Duration::ZERO);
     train(&mut agent, &mut env, plan.max_steps, rng, |agent, event| {
         let step = agent.steps();
@@ -177,7 +178,7 @@ fn solve<S: Sampler>(
                         if mean > best.0 {
                             best = (mean, agent.network().clone());
                         }
-                        solved = mean >= TRIAL_GOAL;
+                        passed = mean >= TRIAL_GOAL;
                     }
                     Err(error) => failure = Some(error),
                 }
@@ -185,7 +186,7 @@ fn solve<S: Sampler>(
             }
             _ => {}
         }
-        if solved || failure.is_some() { ControlFlow::Break(()) } else { interrupt::flow() }
+        if passed || failure.is_some() { ControlFlow::Break(()) } else { interrupt::flow() }
     })?;
     if let Some(error) = failure {
         return Err(error);
@@ -193,6 +194,7 @@ fn solve<S: Sampler>(
     interrupt::check()?;
     let seconds = (started.elapsed() - trial_time).as_secs_f64();
     let policy = judge(&best.1)?;
+    let solved = policy.mean_return >= SOLVED;
     let verdict = if solved { "solved" } else { "not solved" };
     task.finish(format!("{verdict} after {} steps", agent.steps()));
     Ok(AgentResult {

@@ -66,6 +66,7 @@ pub(crate) struct TeacherResult {
 /// One student, trained every way with every seed.
 #[derive(Serialize)]
 pub(crate) struct Comparison {
+    pub(crate) note: &'static str,
     pub(crate) network: String,
     pub(crate) labelled_rows: usize,
     pub(crate) epochs: usize,
@@ -226,6 +227,7 @@ fn compare(
     let gain = Interval::of_differences(&results[2].accuracies, &results[0].accuracies)?;
     task.finish(format!("distilled − hard labels: {} points", in_points(&gain)));
     let comparison = Comparison {
+        note: setting.note,
         network: students[0].network.config().to_string(),
         labelled_rows: labelled.len(),
         epochs: setting.epochs,

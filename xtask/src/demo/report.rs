@@ -154,12 +154,13 @@ fn comparison_section(result: &DigitsResult, comparison: &Comparison) -> Result<
             "A student " (comparison.network) ", "
             (thousands(comparison.labelled_rows as f64)) " labelled digits"
         }
-        p { (verdict(comparison)) }
+        p { (comparison.note) }
+        p { strong { (verdict(comparison)) } }
         div.wide { table {
             tr {
                 th { "trained with" } th { "test accuracy, %" } th { "errors" }
-                th { "agrees with teacher, %" } th { "NLL, nats" }
-                th { "calibration error, %" } th { "parameters" } th { "bytes" } th { "one row" }
+                th { "as the teacher, %" } th { "NLL, nats" }
+                th { "ECE, %" } th { "parameters" } th { "bytes" } th { "one row" }
             }
             tr {
                 td { "teacher " (teacher.network) } td { (percent(teacher.evaluation.accuracy)) }
@@ -180,7 +181,10 @@ fn comparison_section(result: &DigitsResult, comparison: &Comparison) -> Result<
         figure {
             (learning_curves(result, comparison)?)
             figcaption {
-                "Test accuracy after each epoch, the mean of " (comparison.gain.count) " seeds."
+                "Test accuracy after each epoch, the mean of " (comparison.gain.count) " seeds. In the \
+                table: mean and 95% confidence interval over the seeds; how often student and teacher \
+                give the same answer; the negative log-likelihood of the right class (NLL); the \
+                expected calibration error (ECE), by which confidence differs from accuracy."
             }
         }
     })
