@@ -32,11 +32,10 @@ pub(crate) fn digits(result: &DigitsResult) -> String {
     );
     for comparison in &result.comparisons {
         let rows = std::iter::once(teacher_row(result)).chain(student_rows(comparison));
-        let header =
-            ["network", "trained with", "test accuracy %", "errors", "agrees %", "NLL", "ECE %"];
+        let header = ["network", "trained with", "accuracy %", "errors", "agrees %"];
         let header = [&header[..], &COST_HEADER].concat();
         text += &format!(
-            "\nStudent with {} labelled rows, {} seeds, 95% intervals:\n{}\n{}\n",
+            "\nStudent with {} labelled rows, {} seeds, test accuracy with 95% intervals:\n{}\n{}\n",
             thousands(comparison.labelled_rows as f64),
             comparison.gain.count,
             table(&header, rows),
@@ -60,12 +59,10 @@ fn teacher_row(result: &DigitsResult) -> Vec<String> {
     let (teacher, percent) = (&result.teacher, |x: f64| format!("{:.2}", 100.0 * x));
     let mut row = vec![
         teacher.network.clone(),
-        "hard labels, all rows (the teacher)".to_owned(),
+        "(the teacher)".to_owned(),
         percent(teacher.evaluation.accuracy),
         teacher.evaluation.errors.to_string(),
         String::new(),
-        format!("{:.3}", teacher.evaluation.negative_log_likelihood),
-        percent(teacher.evaluation.calibration_error),
     ];
     row.extend(cost_cells(teacher.cost));
     row
@@ -79,8 +76,6 @@ fn student_rows(comparison: &Comparison) -> impl Iterator<Item = Vec<String>> + 
             in_points(&student.accuracy),
             format!("{:.1}", student.errors),
             format!("{:.2}", 100.0 * student.agreement),
-            format!("{:.3}", student.negative_log_likelihood),
-            format!("{:.2}", 100.0 * student.calibration_error),
         ];
         row.extend(cost_cells(comparison.cost));
         row
@@ -135,7 +130,7 @@ fn agent_row(agent: &AgentResult) -> Vec<String> {
 fn policy_row(name: &str, policy: &PolicyResult, teacher: &PolicyResult) -> Vec<String> {
     let share = 100.0 * policy.cost.parameters as f64 / teacher.cost.parameters as f64;
     let name =
-        if name == "teacher" { name.to_owned() } else { format!("{name}, {share:.1}% of it") };
+        if name == "teacher" { name.to_owned() } else { format!("{name}, {share:.2}% of it") };
     let mut row = vec![
         name,
         policy.network.clone(),
