@@ -87,3 +87,58 @@ impl<F: Real> SoftTargets<F> {
         self.logits.ncols()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+    use ndarray::array;
+
+    use super::*;
+
+    /// Says the same, whatever it is asked, and claims to know two classes.
+    struct Fixed(Array2<f64>);
+
+    impl Teacher<f64> for Fixed {
+        fn classes(&self) -> usize {
+            2
+        }
+
+        fn logits(&self, _: &ArrayRef2<f64>) -> Result<Array2<f64>> {
+            Ok(self.0.clone())
+        }
+    }
+
+    #[test]
+    fn one_pass_of_the_teacher_serves_every_temperature() {
+        let teacher = Fixed(array![[3.0_f64.ln(), 0.0]]);
+        let targets = SoftTargets::from_teacher(&teacher, &array![[9.0]]).unwrap();
+        assert_eq!((targets.rows(), targets.classes()), (1, 2));
+        assert_eq!(targets.logits(), teacher.0);
+        let sharp = targets.probabilities(1.0).unwrap();
+        assert_relative_eq!(sharp, array![[0.75, 0.25]], max_relative = 1e-12);
+        let odds = 3.0_f64.sqrt();
+        let soft = targets.probabilities(2.0).unwrap();
+        let expected = array![[odds / (odds + 1.0), 1.0 / (odds + 1.0)]];
+        assert_relative_eq!(soft, expected, max_relative = 1e-12);
+        assert!(matches!(targets.probabilities(0.0), Err(Error::Softmax(_))));
+    }
+
+    #[test]
+    fn a_teacher_with_the_wrong_number_of_rows_or_classes_is_refused() {
+        let inputs = array![[1.0], [2.0]];
+        for logits in [Array2::zeros((1, 2)), Array2::zeros((2, 3)), Array2::zeros((0, 0))] {
+            let got = logits.shape().to_vec();
+            let error = SoftTargets::from_teacher(&Fixed(logits), &inputs).unwrap_err();
+            let expected = format!("the teacher's logits must have shape [2, 2], got {got:?}");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_logit_that_is_not_finite_is_named() {
+        let teacher = Fixed(array![[0.0, 1.0], [f64::NEG_INFINITY, 0.0]]);
+        let error = SoftTargets::from_teacher(&teacher, &array![[1.0], [2.0]]).unwrap_err();
+        let expected = "the teacher's logits must be finite, got -inf for class 0 of row 1";
+        assert_eq!(error.to_string(), expected);
+    }
+}

@@ -106,3 +106,66 @@ impl<F: Real, T: Teacher<F>> Teacher<F> for Ensemble<T> {
         Ok(sum)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+    use ndarray::{Axis, array};
+    use rand::SeedableRng;
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use reflux_nn::MlpConfig;
+    use reflux_softmax::softmax;
+
+    use super::*;
+
+    fn mlp(classes: usize, seed: u64) -> Mlp<f64> {
+        let config = MlpConfig::new(3, &[5], classes).unwrap();
+        Mlp::new(config, &mut Xoshiro256PlusPlus::seed_from_u64(seed)).unwrap()
+    }
+
+    #[test]
+    fn the_mean_of_logits_is_the_geometric_mean_of_probabilities() {
+        let members = vec![mlp(4, 1), mlp(4, 2), mlp(4, 3)];
+        let inputs = array![[0.2, -1.0, 3.0], [1.5, 0.5, -0.5]];
+        for temperature in [1.0, 4.0] {
+            let mut product = Array2::ones((2, 4));
+            for member in &members {
+                let logits = member.logits(&inputs).unwrap();
+                product *= &softmax(&logits, Axis(1), temperature).unwrap();
+            }
+            let root = product.mapv(f64::cbrt);
+            let expected = &root / &root.sum_axis(Axis(1)).insert_axis(Axis(1));
+            let logits = Ensemble::new(members.clone()).unwrap().logits(&inputs).unwrap();
+            let got = softmax(&logits, Axis(1), temperature).unwrap();
+            assert_relative_eq!(got, expected, max_relative = 1e-12);
+        }
+    }
+
+    #[test]
+    fn an_ensemble_of_one_is_that_one() {
+        let inputs = array![[0.2, -1.0, 3.0]];
+        let alone = Ensemble::new(vec![mlp(4, 1)]).unwrap();
+        assert_eq!(alone.logits(&inputs).unwrap(), mlp(4, 1).logits(&inputs).unwrap());
+        assert_eq!((Teacher::classes(&alone), alone.members().len()), (4, 1));
+    }
+
+    #[test]
+    fn teachers_of_different_kinds_form_an_ensemble() {
+        let inner = Ensemble::new(vec![mlp(4, 1), mlp(4, 2)]).unwrap();
+        let members: Vec<&dyn Teacher<f64>> = vec![&inner, &inner];
+        let outer = Ensemble::new(members).unwrap();
+        let inputs = array![[0.2, -1.0, 3.0]];
+        assert_relative_eq!(outer.logits(&inputs).unwrap(), inner.logits(&inputs).unwrap());
+    }
+
+    #[test]
+    fn members_must_exist_and_know_the_same_classes() {
+        let none = Ensemble::<Mlp<f64>>::new(Vec::new());
+        assert!(matches!(none, Err(Error::EmptyEnsemble)));
+        let error = Ensemble::new(vec![mlp(4, 1), mlp(5, 1)]).unwrap_err().to_string();
+        assert_eq!(error, "each teacher's classes must have shape [4], got [5]");
+        // What a member refuses, the ensemble refuses.
+        let ensemble = Ensemble::new(vec![mlp(4, 1)]).unwrap();
+        assert!(matches!(ensemble.logits(&array![[1.0]]), Err(Error::Nn(_))));
+    }
+}
