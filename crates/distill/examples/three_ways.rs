@@ -1,6 +1,6 @@
 //! A student of handwritten digits trained three ways, from 200 labels.
 //!
-//! `cargo run --release -p reflux-distill --example digits`
+//! `cargo run --release -p reflux-distill --example three_ways`
 
 use std::ops::ControlFlow;
 
