@@ -130,6 +130,39 @@ fn the_quick_demo_tells_the_whole_story() {
     }
 }
 
+/// The demo's figures, but for those that are times.
+fn figures(threads: &str) -> Value {
+    fn without_times(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for time in ["seconds", "steps_per_second", "row_nanoseconds"] {
+                    fields.remove(time);
+                }
+                fields.values_mut().for_each(without_times);
+            }
+            Value::Array(values) => values.iter_mut().for_each(without_times),
+            _ => {}
+        }
+    }
+    let folder = folder();
+    let output = Command::new(assert_cmd::cargo::cargo_bin!("xtask"))
+        .args(["demo", "--quick", "--seed", "7", "--json", "figures.json"])
+        .env("RAYON_NUM_THREADS", threads)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = std::fs::read_to_string(folder.path().join("figures.json")).unwrap();
+    let mut figures = serde_json::from_str(&text).unwrap();
+    without_times(&mut figures);
+    figures
+}
+
+#[test]
+fn a_seed_gives_the_same_figures_with_any_number_of_threads() {
+    assert_eq!(figures("1"), figures("3"));
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_it_with_nothing_half_written() {
