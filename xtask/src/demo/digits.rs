@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use ndarray::Array2;
-use rand::SeedableRng;
+use ndarray::{Array2, Axis};
+use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
 use reflux_distill::{Distill, Evaluation, Interval, SoftTargets, agreement};
@@ -204,14 +204,12 @@ fn compare(
     seed: u64,
     progress: &Progress,
 ) -> Result<(Comparison, Vec<Student>)> {
-    // The rows that come first, of each class as many as it has in the whole: the loaders' rows are
-    // in no order of classes.
-    let labelled =
-        data.train.select(&(0..setting.rows.min(data.train.len())).collect::<Vec<_>>())?;
-    let targets = SoftTargets::from_teacher(teacher, &labelled.inputs())?;
-    let teacher_logits = teacher.predict(&data.test.inputs())?;
-    let lesson =
-        Lesson { labelled: &labelled, test: &data.test, targets: &targets, teacher_logits };
+    let lesson = Lesson {
+        train: &data.train,
+        test: &data.test,
+        targets: SoftTargets::from_teacher(teacher, &data.train.inputs())?,
+        teacher_logits: teacher.predict(&data.test.inputs())?,
+    };
     let runs: Vec<(u64, Way)> = (0..plan.seeds)
         .flat_map(|index| Way::ALL.map(|way| (seed.wrapping_add(1 + index), way)))
         .collect();
@@ -229,7 +227,7 @@ fn compare(
     let comparison = Comparison {
         note: setting.note,
         network: students[0].network.config().to_string(),
-        labelled_rows: labelled.len(),
+        labelled_rows: setting.rows.min(data.train.len()),
         epochs: setting.epochs,
         cost: cost(&students[0].network)?,
         students: results,
@@ -240,12 +238,29 @@ fn compare(
 
 /// What all students of a setting have in common.
 struct Lesson<'a> {
-    labelled: &'a Dataset,
+    train: &'a Dataset,
     test: &'a Dataset,
-    /// What the teacher says about the labelled rows ...
-    targets: &'a SoftTargets,
+    /// What the teacher says about the training rows ...
+    targets: SoftTargets,
     /// ... and about those of the test.
     teacher_logits: Array2<f32>,
+}
+
+impl Lesson<'_> {
+    /// As many rows, drawn at random, as the setting has labels for, with their soft targets; none
+    /// where it has all of them.
+    fn draw_rows(
+        &self,
+        count: usize,
+        rng: &mut impl Rng,
+    ) -> Result<Option<(Dataset, SoftTargets)>> {
+        if count >= self.train.len() {
+            return Ok(None);
+        }
+        let rows = rand::seq::index::sample(rng, self.train.len(), count).into_vec();
+        let logits = self.targets.logits().select(Axis(0), &rows);
+        Ok(Some((self.train.select(&rows)?, SoftTargets::from_logits(logits)?)))
+    }
 }
 
 fn train_student(
@@ -257,9 +272,14 @@ fn train_student(
     task: &Task,
 ) -> Result<Student> {
     interrupt::check()?;
-    // All ways start from the same weights and see the same batches.
+    // All ways have the same rows, start from the same weights and see the same batches.
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
-    let (labelled, test) = (lesson.labelled, lesson.test);
+    let drawn = lesson.draw_rows(setting.rows, rng)?;
+    let (labelled, targets) = match &drawn {
+        Some((rows, targets)) => (rows, targets),
+        None => (lesson.train, &lesson.targets),
+    };
+    let test = lesson.test;
     let config = MlpConfig::new(labelled.features(), setting.student, labelled.classes())?;
     let mut network = Mlp::new(config, rng)?;
     let mut objective: Box<dyn Objective<f32> + '_> = match way {
@@ -268,7 +288,7 @@ fn train_student(
             let loss = CrossEntropy::new().with_label_smoothing(plan.label_smoothing)?;
             Box::new(HardLabels::with_loss(labelled.labels(), loss))
         }
-        Way::Distilled => Box::new(Distill::new(lesson.targets, labelled.labels(), plan.loss)?),
+        Way::Distilled => Box::new(Distill::new(targets, labelled.labels(), plan.loss)?),
     };
     let mut adam = Adam::new(setting.learning_rate)?;
     let fit = Fit::new(setting.epochs, setting.batch)?.with_cosine_schedule();

@@ -33,9 +33,9 @@ pub(crate) struct Setting {
 
 /// Hinton, Vinyals & Dean 2015 (arXiv:1503.02531), section 6, do the same with speech: 3% of the data,
 /// and a teacher that was trained on all of it.
-const FEW_LABELS: &str = "All students see the same few inputs and labels; the teacher was trained on \
-    the whole training set. With labels alone the student learns these few by heart; the teacher's soft \
-    targets for them pass on much of what it learned from the others.";
+const FEW_LABELS: &str = "All students of a seed see the same few rows, drawn at random; the teacher \
+    was trained on the whole training set. With labels alone a student learns its few rows by heart; \
+    the teacher's soft targets for them pass on much of what it learned from all the others.";
 const ALL_LABELS: &str = "Here student and teacher have the same data, and the student is large enough \
     to learn from it by itself: soft targets have little left to add.";
 
@@ -54,8 +54,8 @@ impl DigitsPlan {
                     name: "Small student, few labels",
                     note: FEW_LABELS,
                     student: &[16],
-                    rows: 200,
-                    epochs: if quick { 200 } else { 500 },
+                    rows: 50,
+                    epochs: if quick { 300 } else { 500 },
                     batch: 32,
                     learning_rate: 1e-2,
                 },
