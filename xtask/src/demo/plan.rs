@@ -80,7 +80,7 @@ impl DigitsPlan {
             teacher_batch: 128,
             loss,
             label_smoothing: 0.1,
-            seeds: if quick { 2 } else { 5 },
+            seeds: 5,
             settings: vec![
                 Setting {
                     name: "Small student, few labels",
