@@ -185,7 +185,7 @@ impl DqnConfig {
     ///
     /// # Errors
     ///
-    /// None today; a schedule is checked when it is made.
+    /// [`Error::Config`] for a schedule that was read from a file with an end outside `[0, 1]`.
     pub fn with_epsilon(self, epsilon: LinearSchedule) -> Result<Self> {
         Self { epsilon, ..self }.checked()
     }

@@ -103,6 +103,18 @@ pub(crate) struct PolicyResult {
     pub(crate) worst_return: f64,
 }
 
+impl PolicyResult {
+    /// Its parameters, in percent of its teacher's.
+    pub(crate) fn size_percent(&self, teacher: &Self) -> f64 {
+        100.0 * self.cost.parameters as f64 / teacher.cost.parameters as f64
+    }
+
+    /// Its mean return, in percent of its teacher's.
+    pub(crate) fn return_percent(&self, teacher: &Self) -> f64 {
+        100.0 * self.mean_return / teacher.mean_return
+    }
+}
+
 impl CartPoleResult {
     pub(crate) fn teacher(&self) -> &PolicyResult {
         &self.agents[self.teacher].policy
@@ -128,7 +140,7 @@ pub(crate) fn run(plan: &Plan, seed: u64, progress: &Progress) -> Result<CartPol
     interrupt::check()?;
     for agent in &mut agents {
         // Timed again now that nothing else is running.
-        agent.policy = judge(&agent.network)?;
+        agent.policy.cost = cost(&agent.network)?;
     }
     let better = agents[1].policy.mean_return > agents[0].policy.mean_return;
     let teacher = usize::from(better);

@@ -141,13 +141,18 @@ pub(crate) fn run(
     progress: &Progress,
 ) -> Result<DigitsResult> {
     let teacher = train_teacher(plan, data, seed, progress)?;
-    let teacher_logits = SoftTargets::from_teacher(&teacher, &data.test.inputs())?;
+    let lesson = Lesson {
+        train: &data.train,
+        test: &data.test,
+        targets: SoftTargets::from_teacher(&teacher, &data.train.inputs())?,
+        test_targets: SoftTargets::from_teacher(&teacher, &data.test.inputs())?,
+    };
     let mut comparisons = Vec::new();
     let mut pictures = Pictures::default();
     for setting in &plan.settings {
-        let (comparison, first_seed) = compare(plan, setting, data, &teacher, seed, progress)?;
+        let (comparison, first_seed) = compare(plan, setting, &lesson, seed, progress)?;
         if comparisons.is_empty() {
-            pictures = draw(data, &teacher_logits, &first_seed)?;
+            pictures = draw(&lesson, &first_seed)?;
         }
         comparisons.push(comparison);
     }
@@ -160,7 +165,7 @@ pub(crate) fn run(
         label_smoothing: plan.label_smoothing,
         teacher: TeacherResult {
             network: teacher.config().to_string(),
-            evaluation: Evaluation::new(&teacher_logits.logits(), data.test.labels())?,
+            evaluation: Evaluation::new(&lesson.test_targets.logits(), data.test.labels())?,
             cost: cost(&teacher)?,
         },
         comparisons,
@@ -199,17 +204,10 @@ struct Student {
 fn compare(
     plan: &DigitsPlan,
     setting: &Setting,
-    data: &Data,
-    teacher: &Mlp,
+    lesson: &Lesson<'_>,
     seed: u64,
     progress: &Progress,
 ) -> Result<(Comparison, Vec<Student>)> {
-    let lesson = Lesson {
-        train: &data.train,
-        test: &data.test,
-        targets: SoftTargets::from_teacher(teacher, &data.train.inputs())?,
-        teacher_logits: teacher.predict(&data.test.inputs())?,
-    };
     let runs: Vec<(u64, Way)> = (0..plan.seeds)
         .flat_map(|index| Way::ALL.map(|way| (seed.wrapping_add(1 + index), way)))
         .collect();
@@ -217,7 +215,7 @@ fn compare(
     // Each run has its own seed, so what comes out does not depend on the number of threads.
     let students = runs
         .par_iter()
-        .map(|&(seed, way)| train_student(plan, setting, &lesson, way, seed, &task))
+        .map(|&(seed, way)| train_student(plan, setting, lesson, way, seed, &task))
         .collect::<Result<Vec<Student>>>()?;
     let of = |way: Way| students.iter().filter(move |student| student.way == way);
     let results = Way::ALL.map(|way| summarise(way, &of(way).collect::<Vec<_>>()));
@@ -227,7 +225,7 @@ fn compare(
     let comparison = Comparison {
         note: setting.note,
         network: students[0].network.config().to_string(),
-        labelled_rows: setting.rows.min(data.train.len()),
+        labelled_rows: setting.rows.min(lesson.train.len()),
         epochs: setting.epochs,
         cost: cost(&students[0].network)?,
         students: results,
@@ -236,14 +234,14 @@ fn compare(
     Ok((comparison, students.into_iter().take(Way::ALL.len()).collect()))
 }
 
-/// What all students of a setting have in common.
+/// What all students have in common.
 struct Lesson<'a> {
     train: &'a Dataset,
     test: &'a Dataset,
     /// What the teacher says about the training rows ...
     targets: SoftTargets,
     /// ... and about those of the test.
-    teacher_logits: Array2<f32>,
+    test_targets: SoftTargets,
 }
 
 impl Lesson<'_> {
@@ -309,7 +307,7 @@ fn train_student(
     Ok(Student {
         way,
         evaluation: Evaluation::new(&logits, test.labels())?,
-        agreement: agreement(&logits, &lesson.teacher_logits)?,
+        agreement: agreement(&logits, &lesson.test_targets.logits())?,
         network,
         curve,
     })
@@ -334,8 +332,8 @@ fn summarise(way: Way, students: &[&Student]) -> Result<StudentResult> {
 }
 
 /// What the report shows of single digits.
-fn draw(data: &Data, teacher: &SoftTargets, first_seed: &[Student]) -> Result<Pictures> {
-    let test = &data.test;
+fn draw(lesson: &Lesson<'_>, first_seed: &[Student]) -> Result<Pictures> {
+    let (test, teacher) = (lesson.test, &lesson.test_targets);
     let logits_of = |way: Way| -> Result<Option<Array2<f32>>> {
         let student = first_seed.iter().find(|student| student.way == way);
         Ok(student.map(|student| student.network.predict(&test.inputs())).transpose()?)

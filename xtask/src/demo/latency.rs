@@ -8,6 +8,8 @@ use ndarray::Array2;
 use reflux_nn::{Mlp, Workspace};
 use serde::Serialize;
 
+use super::plots::thousands;
+
 /// Timed groups of rows, of which the median counts, and about how long each takes.
 const GROUPS: usize = 21;
 const GROUP_NANOSECONDS: f64 = 1e6;
@@ -19,6 +21,17 @@ pub(crate) struct Cost {
     pub(crate) bytes: usize,
     /// One row, forward, one thread, memory reused.
     pub(crate) row_nanoseconds: f64,
+}
+
+impl Cost {
+    /// Parameters, bytes and the time for one row, as a table shows them.
+    pub(crate) fn cells(self) -> [String; 3] {
+        [
+            thousands(self.parameters as f64),
+            thousands(self.bytes as f64),
+            format!("{:.2} µs", self.row_nanoseconds / 1000.0),
+        ]
+    }
 }
 
 /// Measures on this thread; nothing else should be running.

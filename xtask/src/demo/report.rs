@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::DemoResult;
 use super::cart_pole::{CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
 use super::digits::{Comparison, Difference, DigitsResult, Way, in_points};
+use super::latency::Cost;
 use super::pictures;
 use super::plots::{self, Axes, BLUE, GREEN, GREY, Line, ORANGE, Style, thousands};
 use super::tables::verdict;
@@ -64,18 +65,14 @@ fn summary(digits: &DigitsResult, cart_pole: &CartPoleResult) -> Markup {
                 "mean return of DQN on CartPole-v1, after so many steps: " (steps.join(", ")) "."
             }
             div.card {
-                b { (format!("{:.1}%", share(student, teacher))) }
-                "of the teacher's size and " (format!("{:.1}%", 100.0 * student.mean_return / teacher.mean_return))
+                b { (format!("{:.1}%", student.size_percent(teacher))) }
+                "of the teacher's size and " (format!("{:.1}%", student.return_percent(teacher)))
                 " of the return: the policy's student, "
                 (format!("{:.0} times", teacher.cost.row_nanoseconds / student.cost.row_nanoseconds))
                 " as fast."
             }
         }
     }
-}
-
-fn share(student: &PolicyResult, teacher: &PolicyResult) -> f64 {
-    100.0 * student.cost.parameters as f64 / teacher.cost.parameters as f64
 }
 
 fn digits_section(result: &DigitsResult) -> Result<Markup> {
@@ -190,27 +187,28 @@ fn comparison_section(result: &DigitsResult, comparison: &Comparison) -> Result<
     })
 }
 
-fn cost_cells(cost: super::latency::Cost) -> Markup {
-    html! {
-        td { (thousands(cost.parameters as f64)) } td { (thousands(cost.bytes as f64)) }
-        td { (format!("{:.2} µs", cost.row_nanoseconds / 1000.0)) }
-    }
+fn cost_cells(cost: Cost) -> Markup {
+    html! { @for cell in cost.cells() { td { (cell) } } }
 }
 
 fn learning_curves(result: &DigitsResult, comparison: &Comparison) -> Result<Markup> {
-    let line = |way: Way| match way {
-        Way::HardLabels => (ORANGE, Style::Solid),
-        Way::LabelSmoothing => (GREEN, Style::Solid),
-        Way::Distilled => (BLUE, Style::Solid),
+    let colour = |way: Way| match way {
+        Way::HardLabels => ORANGE,
+        Way::LabelSmoothing => GREEN,
+        Way::Distilled => BLUE,
     };
     let mut lines: Vec<Line> = comparison
         .students
         .iter()
         .map(|student| {
-            let (colour, style) = line(student.way);
             let points = student.curve.iter().enumerate();
             let points = points.map(|(epoch, right)| ((epoch + 1) as f64, 100.0 * right)).collect();
-            Line { name: student.way.name().to_owned(), colour, points, style }
+            Line {
+                name: student.way.name().to_owned(),
+                colour: colour(student.way),
+                points,
+                style: Style::Solid,
+            }
         })
         .collect();
     let teacher = 100.0 * result.teacher.evaluation.accuracy;
@@ -304,7 +302,7 @@ fn policy_row(name: &str, policy: &PolicyResult, teacher: &PolicyResult, main: b
             td { (name) " " (policy.network) }
             td { (format!("{:.1}", policy.mean_return)) }
             td { (format!("{:.0}", policy.worst_return)) }
-            td { (format!("{:.1}%", 100.0 * policy.mean_return / teacher.mean_return)) }
+            td { (format!("{:.1}%", policy.return_percent(teacher))) }
             (cost_cells(policy.cost))
         }
     }

@@ -5,7 +5,6 @@ use comfy_table::{CellAlignment, Table};
 
 use super::cart_pole::{AgentResult, CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
 use super::digits::{Comparison, DigitsResult, in_points};
-use super::latency::Cost;
 use super::plots::thousands;
 
 /// Text that stands left of its column; all others are numbers.
@@ -47,14 +46,6 @@ pub(crate) fn digits(result: &DigitsResult) -> String {
 
 const COST_HEADER: [&str; 3] = ["parameters", "bytes", "one row"];
 
-fn cost_cells(cost: Cost) -> Vec<String> {
-    vec![
-        thousands(cost.parameters as f64),
-        thousands(cost.bytes as f64),
-        format!("{:.2} µs", cost.row_nanoseconds / 1000.0),
-    ]
-}
-
 fn teacher_row(result: &DigitsResult) -> Vec<String> {
     let (teacher, percent) = (&result.teacher, |x: f64| format!("{:.2}", 100.0 * x));
     let mut row = vec![
@@ -64,7 +55,7 @@ fn teacher_row(result: &DigitsResult) -> Vec<String> {
         teacher.evaluation.errors.to_string(),
         String::new(),
     ];
-    row.extend(cost_cells(teacher.cost));
+    row.extend(teacher.cost.cells());
     row
 }
 
@@ -77,7 +68,7 @@ fn student_rows(comparison: &Comparison) -> impl Iterator<Item = Vec<String>> + 
             format!("{:.1}", student.errors),
             format!("{:.2}", 100.0 * student.agreement),
         ];
-        row.extend(cost_cells(comparison.cost));
+        row.extend(comparison.cost.cells());
         row
     })
 }
@@ -128,7 +119,7 @@ fn agent_row(agent: &AgentResult) -> Vec<String> {
 }
 
 fn policy_row(name: &str, policy: &PolicyResult, teacher: &PolicyResult) -> Vec<String> {
-    let share = 100.0 * policy.cost.parameters as f64 / teacher.cost.parameters as f64;
+    let share = policy.size_percent(teacher);
     let name =
         if name == "teacher" { name.to_owned() } else { format!("{name}, {share:.2}% of it") };
     let mut row = vec![
@@ -136,8 +127,8 @@ fn policy_row(name: &str, policy: &PolicyResult, teacher: &PolicyResult) -> Vec<
         policy.network.clone(),
         format!("{:.1}", policy.mean_return),
         format!("{:.0}", policy.worst_return),
-        format!("{:.1}", 100.0 * policy.mean_return / teacher.mean_return),
+        format!("{:.1}", policy.return_percent(teacher)),
     ];
-    row.extend(cost_cells(policy.cost));
+    row.extend(policy.cost.cells());
     row
 }
