@@ -39,6 +39,25 @@ pub enum Error {
         /// The class.
         class: usize,
     },
+    /// A divergence is infinite: the logits put probability on a class that the teacher masks out.
+    #[error(
+        "the teacher of row {row} masks out class {class} with -inf, \
+         on which the logits put probability"
+    )]
+    MaskedTeacher {
+        /// The row.
+        row: usize,
+        /// The class.
+        class: usize,
+    },
+    /// A sample's weight is negative, NaN or infinite.
+    #[error("weights must be finite and >= 0, got {value} for row {row}")]
+    Weight {
+        /// The row.
+        row: usize,
+        /// The weight.
+        value: f64,
+    },
     /// A target distribution has a negative or non-finite entry, or does not sum to 1.
     #[error("target row {row} must be probabilities >= 0 that sum to 1, {problem}")]
     Target {

@@ -11,15 +11,23 @@
 //! - [`Real`]: the trait that stands for `f32` and `f64`.
 
 mod error;
+mod kernel;
+mod lanes;
 mod loss;
 mod real;
 mod row;
+mod scratch;
 mod softmax;
+mod softmax_row;
+mod temperature;
 
 pub use error::{Error, Result};
-pub use loss::{CrossEntropy, Distillation, Reduction, SoftCrossEntropy};
+pub use loss::{
+    CrossEntropy, Distillation, Divergence, DivergenceKind, Entropy, LogitMse, Pass, Reduction,
+    SoftCrossEntropy,
+};
 pub use real::Real;
 pub use softmax::{
-    log_softmax, log_softmax_inplace, log_softmax_into, logsumexp, softmax, softmax_inplace,
-    softmax_into,
+    log_softmax, log_softmax_inplace, log_softmax_into, logsumexp, logsumexp_into, softmax,
+    softmax_inplace, softmax_into,
 };

@@ -2,6 +2,9 @@
 
 use ndarray::NdFloat;
 
+use crate::kernel::Element;
+use crate::scratch::Scratch;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
@@ -12,27 +15,16 @@ mod sealed {
 ///
 /// Everything numeric in Reflux is generic over it: `f32` is what users run, `f64` is what gradients
 /// are checked in. The trait is sealed, so that a later version may add to it.
-pub trait Real: NdFloat + Default + std::iter::Sum + sealed::Sealed {
+pub trait Real: NdFloat + Default + std::iter::Sum + Element + Scratch + sealed::Sealed {
     /// The nearest value of this type.
-    fn from_f64(value: f64) -> Self;
+    fn from_f64(value: f64) -> Self {
+        Self::narrow(value)
+    }
     /// The same value as `f64`, exactly.
-    fn as_f64(self) -> f64;
-}
-
-impl Real for f32 {
-    fn from_f64(value: f64) -> Self {
-        value as f32
-    }
     fn as_f64(self) -> f64 {
-        f64::from(self)
+        self.widen()
     }
 }
 
-impl Real for f64 {
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-    fn as_f64(self) -> f64 {
-        self
-    }
-}
+impl Real for f32 {}
+impl Real for f64 {}

@@ -1,16 +1,22 @@
 //! Cross-entropy with hard labels and label smoothing.
 //!
 //! ```text
-//! y_i = (1 − ε)·[i = label] + ε/K        L = −Σ_i y_i log q_i        ∂L/∂x_i = q_i − y_i
+//! y_i = (1 − ε)·[i = label] + ε/K        L = −T² Σ_i y_i log q_i(T)
+//! ∂L/∂x_i = T·(q_i(T) − y_i)
 //! ```
 //!
-//! with `q` the softmax of the `K` logits `x`. Label smoothing: Szegedy et al. 2016,
-//! arXiv:1512.00567, section 7.
+//! with `q(T)` the softmax of the `K` logits `x` at temperature T. Label smoothing: Szegedy et al.
+//! 2016, arXiv:1512.00567, section 7.
 
 use ndarray::ArrayRef2;
 
-use super::{Reduction, check_batch, check_labels, check_target};
-use crate::row::Normaliser;
+use super::batch::{Row, RowLoss, Targets, check_logits, evaluate};
+use super::careful::{masked_with_mass, on_centred};
+use super::settings::checked_settings;
+use super::softened::{one_side, splat};
+use super::{Pass, Reduction};
+use crate::kernel::{Element, Simd, map, update_aligned};
+use crate::temperature::Temperature;
 use crate::{Error, Real, Result};
 
 /// Cross-entropy of logits with hard labels, in nats.
@@ -28,16 +34,23 @@ use crate::{Error, Real, Result};
 /// assert_eq!(gradient, array![[-0.25, 0.25], [0.25, -0.25]]);
 /// # Ok::<(), reflux_softmax::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Unchecked", into = "Unchecked"))]
 pub struct CrossEntropy {
     label_smoothing: f64,
+    temperature: f64,
     reduction: Reduction,
 }
 
+impl Default for CrossEntropy {
+    fn default() -> Self {
+        Self { label_smoothing: 0.0, temperature: 1.0, reduction: Reduction::Mean }
+    }
+}
+
 impl CrossEntropy {
-    /// No label smoothing, the mean over the batch.
+    /// No label smoothing, temperature 1, the mean over the batch.
     pub fn new() -> Self {
         Self::default()
     }
@@ -56,6 +69,16 @@ impl CrossEntropy {
         }
     }
 
+    /// Sets the temperature T: 1 for training, others to calibrate a trained network (Guo et al.
+    /// 2017, arXiv:1706.04599). The loss is multiplied by T², as that of every loss here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Temperature`] unless it is finite and above 0.
+    pub fn with_temperature(self, temperature: f64) -> Result<Self> {
+        Ok(Self { temperature: crate::row::check_temperature(temperature)?, ..self })
+    }
+
     /// Mean or sum over the batch.
     pub fn with_reduction(self, reduction: Reduction) -> Self {
         Self { reduction, ..self }
@@ -64,6 +87,11 @@ impl CrossEntropy {
     /// The label smoothing ε.
     pub fn label_smoothing(&self) -> f64 {
         self.label_smoothing
+    }
+
+    /// The temperature T.
+    pub fn temperature(&self) -> f64 {
+        self.temperature
     }
 
     /// Mean or sum.
@@ -77,62 +105,121 @@ impl CrossEntropy {
     /// # Errors
     ///
     /// Shapes that differ, an empty batch, a label that is no class, a logit that is NaN or +∞, a
-    /// target on a class that is masked with −∞.
+    /// target on a class that is masked with −∞. What is in `gradient` then has no meaning.
     pub fn value_and_gradient<F: Real>(
         &self,
         logits: &ArrayRef2<F>,
         labels: &[usize],
         gradient: &mut ArrayRef2<F>,
     ) -> Result<F> {
-        let (rows, classes) = check_batch(logits, gradient, "cross-entropy")?;
-        check_labels(labels, rows, classes)?;
-        let scale = self.reduction.scale(rows);
-        let spread = self.label_smoothing / classes as f64;
-        let mut loss = 0.0;
-        for (row, ((logits, mut gradient), &label)) in
-            logits.rows().into_iter().zip(gradient.rows_mut()).zip(labels).enumerate()
-        {
-            let target =
-                |class| spread + if class == label { 1.0 - self.label_smoothing } else { 0.0 };
-            check_target(logits, target, row)?;
-            let student = Normaliser::new(logits, 1.0);
-            for (class, (&logit, slot)) in logits.iter().zip(&mut gradient).enumerate() {
-                let target = target(class);
-                if target > 0.0 {
-                    loss -= target * student.log_probability(logit);
-                }
-                *slot = F::from_f64(scale * (student.probability(logit) - target));
-            }
+        self.evaluate(logits, labels, Pass::new().with_gradient(gradient))
+    }
+
+    /// The loss, and whatever else `pass` asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`CrossEntropy::value_and_gradient`], and for weights that are negative, not finite or not
+    /// one a row.
+    pub fn evaluate<F: Real>(
+        &self,
+        logits: &ArrayRef2<F>,
+        labels: &[usize],
+        pass: Pass<'_, F>,
+    ) -> Result<F> {
+        let loss = Hard::new(self.label_smoothing, self.temperature)?;
+        let targets = Targets { labels: Some(labels), other: None, name: "" };
+        evaluate(&loss, "cross-entropy", logits, targets, pass, self.reduction)
+    }
+}
+
+/// The loss of one row.
+#[derive(Clone, Copy)]
+pub(super) struct Hard<F> {
+    smoothing: f64,
+    temperature: Temperature<F>,
+    /// That of the logits as they came, even where the row has been rescaled.
+    outer: f64,
+}
+
+impl<F: Element> Hard<F> {
+    pub(super) fn new(smoothing: f64, outer: f64) -> Result<Self> {
+        Ok(Self { smoothing, temperature: Temperature::new(outer)?, outer })
+    }
+}
+
+impl<F: Element> RowLoss<F> for Hard<F> {
+    #[inline(always)]
+    fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
+        let Row { logits, label: Some(label), factor, gradient, .. } = row else {
+            return f64::NAN;
+        };
+        let zero = F::splat(s, F::default());
+        let softened = one_side(
+            s,
+            &self.temperature,
+            logits,
+            logits,
+            gradient,
+            #[inline(always)]
+            |_, _, _| zero,
+        );
+        let Some((student, _)) = softened else {
+            return f64::NAN;
+        };
+        let mut below = zero;
+        if self.smoothing > 0.0 {
+            let max = F::splat(s, student.max());
+            map(
+                s,
+                [logits],
+                [student.max()],
+                #[inline(always)]
+                |[x]| below = F::add(s, below, F::sub(s, x, max)),
+            );
         }
-        Ok(F::from_f64(scale * loss))
+        let below = F::reduce_sum(s, below).widen();
+        let (spread, hit) = (self.smoothing / logits.len() as f64, 1.0 - self.smoothing);
+        let at_label = logits[label].widen() - student.max().widen();
+        let missed = (hit * at_label + spread * below) / self.temperature.value();
+        let value = self.outer * self.outer * (student.exact_log_sum(s) - missed);
+
+        let factor = factor * self.outer;
+        let scale = splat::<S, F>(s, factor * student.scale());
+        let spread = splat::<S, F>(s, -factor * spread);
+        update_aligned(
+            s,
+            gradient,
+            [],
+            #[inline(always)]
+            |e, []| F::mul_add(s, e, scale, spread),
+        );
+        gradient[label] -= F::narrow(factor * hit);
+        value
+    }
+
+    fn careful(&self, row: Row<'_, F>) -> f64 {
+        let centred = Self { temperature: self.temperature.of_centred(), ..*self };
+        on_centred(&centred, &self.temperature, false, row)
+    }
+
+    fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
+        check_logits(index, row.logits)?;
+        let mass = |class| self.smoothing > 0.0 || Some(class) == row.label;
+        match masked_with_mass(row.logits, mass) {
+            Some(class) => Err(Error::MaskedTarget { row: index, class }),
+            None => Ok(()),
+        }
     }
 }
 
-/// What is read from a file, before it is checked.
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[derive(Default)]
-struct Unchecked {
-    label_smoothing: f64,
-    reduction: Reduction,
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<Unchecked> for CrossEntropy {
-    type Error = Error;
-    fn try_from(unchecked: Unchecked) -> Result<Self> {
-        Ok(Self::new()
-            .with_label_smoothing(unchecked.label_smoothing)?
-            .with_reduction(unchecked.reduction))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl From<CrossEntropy> for Unchecked {
-    fn from(loss: CrossEntropy) -> Self {
-        Self { label_smoothing: loss.label_smoothing, reduction: loss.reduction }
-    }
+checked_settings! {
+    CrossEntropy { label_smoothing: f64, temperature: f64, reduction: Reduction }
+    default CrossEntropy::default();
+    |read| Ok(CrossEntropy::new()
+        .with_label_smoothing(read.label_smoothing)?
+        .with_temperature(read.temperature)?
+        .with_reduction(read.reduction))
 }
 
 #[cfg(test)]

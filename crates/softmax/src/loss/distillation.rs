@@ -8,10 +8,19 @@
 //! with `q` the student's and `p` the teacher's softmax. Hinton, Vinyals & Dean 2015,
 //! arXiv:1503.02531, section 2.
 
-use ndarray::{ArrayRef2, ArrayView1};
+use ndarray::ArrayRef2;
 
-use super::{Reduction, check_batch, check_labels, check_rows, check_shape, check_target};
-use crate::row::{Normaliser, check_temperature};
+use super::batch::{Row, RowLoss, Targets, check_logits, evaluate, legal};
+use super::careful::{has_mass, masked_with_mass};
+use super::cross_entropy::Hard;
+use super::divergence::forward_kl::from_sums;
+use super::divergence::{DivergenceKind, OfRow};
+use super::settings::checked_settings;
+use super::softened::{splat, two_sides};
+use super::{Pass, Reduction};
+use crate::kernel::{Element, Simd, cooled, update_aligned};
+use crate::row::check_temperature;
+use crate::temperature::Temperature;
 use crate::{Error, Real, Result};
 
 /// The distillation loss, in nats: `alpha` is the weight of the **hard labels**, `1 − alpha` that of
@@ -114,7 +123,8 @@ impl Distillation {
     /// # Errors
     ///
     /// Shapes that differ, an empty batch, a label that is no class, labels missing with alpha above
-    /// 0, a logit of either that is NaN or +∞, a target on a class that the student masks.
+    /// 0, a logit of either that is NaN or +∞, a target on a class that the student masks. What is in
+    /// `gradient` then has no meaning.
     pub fn value_and_gradient<F: Real>(
         &self,
         student: &ArrayRef2<F>,
@@ -122,123 +132,192 @@ impl Distillation {
         labels: Option<&[usize]>,
         gradient: &mut ArrayRef2<F>,
     ) -> Result<F> {
-        let (rows, classes) = check_batch(student, gradient, "distillation")?;
-        check_shape("the teacher's logits", student.shape(), teacher.shape())?;
-        check_rows(teacher)?;
-        match labels {
-            Some(labels) => check_labels(labels, rows, classes)?,
-            None if self.alpha > 0.0 => return Err(Error::LabelsMissing { alpha: self.alpha }),
-            None => {}
+        self.evaluate(student, teacher, labels, Pass::new().with_gradient(gradient))
+    }
+
+    /// The loss, and whatever else `pass` asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Distillation::value_and_gradient`], and for weights that are negative, not finite or not
+    /// one a row.
+    pub fn evaluate<F: Real>(
+        &self,
+        student: &ArrayRef2<F>,
+        teacher: &ArrayRef2<F>,
+        labels: Option<&[usize]>,
+        pass: Pass<'_, F>,
+    ) -> Result<F> {
+        if labels.is_none() && self.alpha > 0.0 {
+            return Err(Error::LabelsMissing { alpha: self.alpha });
         }
-        let scale = self.reduction.scale(rows);
-        let mut loss = 0.0;
-        for (row, ((student, teacher), mut gradient)) in
-            student.rows().into_iter().zip(teacher.rows()).zip(gradient.rows_mut()).enumerate()
-        {
-            let label = labels.filter(|_| self.alpha > 0.0).map(|labels| labels[row]);
-            let terms = RowTerms::new(self, student, teacher, label);
-            check_target(student, |class| terms.target(class, teacher[class]), row)?;
-            for (class, ((&x, &z), slot)) in
-                student.iter().zip(teacher).zip(&mut gradient).enumerate()
-            {
-                let (value, slope) = terms.at(class, x, z);
-                loss += value;
-                *slot = F::from_f64(scale * slope);
+        let loss = Mixed {
+            alpha: self.alpha,
+            hard: Hard::new(0.0, 1.0)?,
+            soft: OfRow::new(DivergenceKind::ForwardKl, self.temperature)?,
+            soft_temperature: Temperature::new(self.temperature)?,
+        };
+        let name = "the teacher's logits";
+        let targets = Targets { labels, other: Some(teacher.view()), name };
+        evaluate(&loss, "distillation", student, targets, pass, self.reduction)
+    }
+}
+
+/// Both losses of one row.
+#[derive(Clone, Copy)]
+struct Mixed<F> {
+    alpha: f64,
+    hard: Hard<F>,
+    soft: OfRow<F>,
+    soft_temperature: Temperature<F>,
+}
+
+impl<F: Element> Mixed<F> {
+    /// At the common temperatures 1, 2 and 4 the student's exponentials at 1 are powers of those at
+    /// T, so that both losses take two exponentials a class and not three.
+    #[inline(always)]
+    fn in_one_go<S: Simd>(&self, s: S, row: Row<'_, F>, squarings: u32) -> f64 {
+        let Row { logits, other, label: Some(label), factor, gradient, spare: [ez, _] } = row
+        else {
+            return f64::NAN;
+        };
+        let temperature = &self.soft_temperature;
+        let mut powers = F::splat(s, F::default());
+        let softened = two_sides(
+            s,
+            temperature,
+            [logits, other],
+            [&mut *gradient, &mut *ez],
+            #[inline(always)]
+            |[dx, dz, ex, ez]| {
+                powers = F::add(s, powers, cooled::<S, F>(s, ex, squarings));
+                F::mul(s, ez, F::sub(s, dz, dx))
+            },
+        );
+        let Some((student, teacher, weighted)) = softened else {
+            return f64::NAN;
+        };
+        let hard = student.cooled(F::reduce_sum(s, powers).widen(), squarings);
+        let at_label = logits[label].widen() - hard.max().widen();
+        let cross_entropy = hard.exact_log_sum(s) - at_label;
+        let divergence = from_sums(temperature, &student, &teacher, weighted);
+
+        let (alpha, soft) = self.factors(factor);
+        let hard = splat::<S, F>(s, alpha * hard.scale());
+        let q = splat::<S, F>(s, soft * student.scale());
+        let p = splat::<S, F>(s, -soft * teacher.scale());
+        update_aligned(
+            s,
+            gradient,
+            [ez],
+            #[inline(always)]
+            |ex, [ez]| {
+                let powers = cooled::<S, F>(s, ex, squarings);
+                F::mul_add(s, powers, hard, F::mul_add(s, ex, q, F::mul(s, ez, p)))
+            },
+        );
+        gradient[label] -= F::narrow(alpha);
+        self.value(cross_entropy, divergence)
+    }
+
+    /// At any other temperature the divergence adds its gradient to that of the labels.
+    #[inline(always)]
+    fn one_by_one<S: Simd>(&self, s: S, mut row: Row<'_, F>) -> f64 {
+        let (alpha, soft) = self.factors(row.factor);
+        let cross_entropy = self.hard.fast(s, Row { factor: alpha, ..row.reborrow() });
+        let Row { logits, other, gradient, spare: [ex, ez], .. } = row;
+        let temperature = &self.soft_temperature;
+        let softened = two_sides(
+            s,
+            temperature,
+            [logits, other],
+            [&mut *ex, &mut *ez],
+            #[inline(always)]
+            |[dx, dz, _, ez]| F::mul(s, ez, F::sub(s, dz, dx)),
+        );
+        let Some((student, teacher, weighted)) = softened else {
+            return f64::NAN;
+        };
+        let q = splat::<S, F>(s, soft * student.scale());
+        let p = splat::<S, F>(s, -soft * teacher.scale());
+        update_aligned(
+            s,
+            gradient,
+            [ex, ez],
+            #[inline(always)]
+            |hard, [ex, ez]| F::mul_add(s, ez, p, F::mul_add(s, ex, q, hard)),
+        );
+        self.value(cross_entropy, from_sums(temperature, &student, &teacher, weighted))
+    }
+
+    /// What the two gradients, with respect to x and to x/T, are multiplied by.
+    #[inline(always)]
+    fn factors(&self, factor: f64) -> (f64, f64) {
+        (factor * self.alpha, factor * (1.0 - self.alpha) * self.soft_temperature.value())
+    }
+
+    #[inline(always)]
+    fn value(&self, cross_entropy: f64, divergence: f64) -> f64 {
+        let temperature = self.soft_temperature.value();
+        self.alpha * cross_entropy + (1.0 - self.alpha) * temperature * temperature * divergence
+    }
+}
+
+impl<F: Element> RowLoss<F> for Mixed<F> {
+    #[inline(always)]
+    fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
+        if self.alpha == 0.0 {
+            return self.soft.fast(s, row);
+        }
+        if self.alpha == 1.0 {
+            return self.hard.fast(s, row);
+        }
+        match self.soft_temperature.value() {
+            1.0 => self.in_one_go(s, row, 0),
+            2.0 => self.in_one_go(s, row, 1),
+            4.0 => self.in_one_go(s, row, 2),
+            _ => self.one_by_one(s, row),
+        }
+    }
+
+    fn careful(&self, mut row: Row<'_, F>) -> f64 {
+        let (mut value, mut gradient) = (0.0, vec![F::default(); row.logits.len()]);
+        for (weight, hard) in [(self.alpha, true), (1.0 - self.alpha, false)] {
+            if weight == 0.0 {
+                continue;
+            }
+            let part = Row { factor: weight * row.factor, ..row.reborrow() };
+            let loss = if hard { legal(&self.hard, part) } else { legal(&self.soft, part) };
+            value += weight * loss;
+            for (sum, &slope) in gradient.iter_mut().zip(&*row.gradient) {
+                *sum += slope;
             }
         }
-        Ok(F::from_f64(scale * loss))
+        row.gradient.copy_from_slice(&gradient);
+        value
     }
-}
 
-/// What one row's classes have in common.
-struct RowTerms {
-    label: Option<usize>,
-    alpha: f64,
-    temperature: f64,
-    hard: Normaliser,
-    student: Normaliser,
-    teacher: Normaliser,
-}
-
-impl RowTerms {
-    fn new<F: Real>(
-        loss: &Distillation,
-        student: ArrayView1<'_, F>,
-        teacher: ArrayView1<'_, F>,
-        label: Option<usize>,
-    ) -> Self {
-        Self {
-            label,
-            alpha: loss.alpha,
-            temperature: loss.temperature,
-            hard: Normaliser::new(student, 1.0),
-            student: Normaliser::new(student, loss.temperature),
-            teacher: Normaliser::new(teacher, loss.temperature),
+    fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
+        check_logits(index, row.logits)?;
+        check_logits(index, row.other)?;
+        let taught = has_mass(row.other, self.soft_temperature.value());
+        let mass = |class| {
+            (self.alpha > 0.0 && row.label == Some(class)) || (self.alpha < 1.0 && taught(class))
+        };
+        match masked_with_mass(row.logits, mass) {
+            Some(class) => Err(Error::MaskedTarget { row: index, class }),
+            None => Ok(()),
         }
     }
-
-    /// How much probability the hard and the soft target together put on a class.
-    fn target<F: Real>(&self, class: usize, teacher: F) -> f64 {
-        let hard = if self.label == Some(class) { self.alpha } else { 0.0 };
-        hard + (1.0 - self.alpha) * self.teacher.probability(teacher)
-    }
-
-    /// The class's part of the loss and of its gradient.
-    fn at<F: Real>(&self, class: usize, student: F, teacher: F) -> (f64, f64) {
-        let p = self.teacher.probability(teacher);
-        let q = self.student.probability(student);
-        let soft = (1.0 - self.alpha) * self.temperature;
-        let mut value = 0.0;
-        if p > 0.0 && soft > 0.0 {
-            let log_ratio =
-                self.teacher.log_probability(teacher) - self.student.log_probability(student);
-            value += soft * self.temperature * p * log_ratio;
-        }
-        let mut slope = soft * (q - p);
-        if let Some(label) = self.label {
-            let hit = if class == label { 1.0 } else { 0.0 };
-            slope += self.alpha * (self.hard.probability(student) - hit);
-            if class == label {
-                value -= self.alpha * self.hard.log_probability(student);
-            }
-        }
-        (value, slope)
-    }
 }
 
-/// What is read from a file, before it is checked.
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Unchecked {
-    alpha: f64,
-    temperature: f64,
-    reduction: Reduction,
-}
-
-#[cfg(feature = "serde")]
-impl Default for Unchecked {
-    fn default() -> Self {
-        Distillation::default().into()
-    }
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<Unchecked> for Distillation {
-    type Error = Error;
-    fn try_from(unchecked: Unchecked) -> Result<Self> {
-        Ok(Self::new()
-            .with_alpha(unchecked.alpha)?
-            .with_temperature(unchecked.temperature)?
-            .with_reduction(unchecked.reduction))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl From<Distillation> for Unchecked {
-    fn from(loss: Distillation) -> Self {
-        Self { alpha: loss.alpha, temperature: loss.temperature, reduction: loss.reduction }
-    }
+checked_settings! {
+    Distillation { alpha: f64, temperature: f64, reduction: Reduction }
+    default Distillation::default();
+    |read| Ok(Distillation::new()
+        .with_alpha(read.alpha)?
+        .with_temperature(read.temperature)?
+        .with_reduction(read.reduction))
 }
 
 #[cfg(test)]
@@ -337,8 +416,9 @@ mod tests {
         let value = loss
             .value_and_gradient(&array![[0.5, 1.0]], &array![[2.0, 0.0]], Some(&[0]), &mut narrow)
             .unwrap();
-        assert_eq!(masked, value);
-        assert_eq!(gradient, array![[narrow[[0, 0]], 0.0, narrow[[0, 1]]]]);
+        assert_relative_eq!(masked, value, max_relative = 1e-14);
+        let expected = array![[narrow[[0, 0]], 0.0, narrow[[0, 1]]]];
+        assert_relative_eq!(gradient, expected, max_relative = 1e-14);
         let result =
             loss.value_and_gradient(&student, &array![[2.0, 1.0, 0.0]], Some(&[0]), &mut gradient);
         assert_eq!(result, Err(Error::MaskedTarget { row: 0, class: 1 }));

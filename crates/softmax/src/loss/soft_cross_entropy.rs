@@ -1,16 +1,22 @@
 //! Cross-entropy with a given distribution as the target, at a temperature.
 //!
 //! ```text
-//! L = −T² Σ_i p_i log q_i(T)        ∂L/∂x_i = T·(q_i(T) − p_i)
+//! L = −T² Σ_i p_i log q_i(T)        ∂L/∂x_i = T·(q_i(T)·Σ_j p_j − p_i)
 //! ```
 //!
 //! The factor T² keeps the size of the gradient about the same at every temperature
 //! (Hinton, Vinyals & Dean 2015, arXiv:1503.02531, section 2).
 
-use ndarray::{ArrayRef2, ArrayView1};
+use ndarray::ArrayRef2;
 
-use super::{Reduction, check_batch, check_shape, check_target};
-use crate::row::{Normaliser, check_temperature};
+use super::batch::{Row, RowLoss, Targets, check_logits, evaluate};
+use super::careful::{masked_with_mass, on_centred};
+use super::settings::checked_settings;
+use super::softened::{one_side, splat};
+use super::{Pass, Reduction};
+use crate::kernel::{Element, Simd, map, map_aligned};
+use crate::row::check_temperature;
+use crate::temperature::Temperature;
 use crate::{Error, Real, Result};
 
 /// How far from 1 a target row may sum: many f32 probabilities, each rounded once.
@@ -19,7 +25,8 @@ const SUM_TOLERANCE: f64 = 1e-3;
 /// Cross-entropy of logits with target probabilities, in nats, times T².
 ///
 /// Use it where the teacher gives probabilities and not logits; with logits,
-/// [`Distillation`](crate::Distillation) does it all in one pass.
+/// [`Distillation`](crate::Distillation) or a [`Divergence`](crate::Divergence) does it all in one
+/// pass.
 ///
 /// # Example
 ///
@@ -35,6 +42,8 @@ const SUM_TOLERANCE: f64 = 1e-3;
 /// # Ok::<(), reflux_softmax::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Unchecked", into = "Unchecked"))]
 pub struct SoftCrossEntropy {
     temperature: f64,
     reduction: Reduction,
@@ -60,6 +69,11 @@ impl SoftCrossEntropy {
         self.temperature
     }
 
+    /// Mean or sum.
+    pub fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
     /// The loss of `logits` against `targets`, both `[batch, classes]`; its gradient with respect to
     /// the logits overwrites `gradient`, of the same shape.
     ///
@@ -67,46 +81,119 @@ impl SoftCrossEntropy {
     ///
     /// Shapes that differ, an empty batch, a target row that is no distribution (a negative or NaN
     /// entry, or a sum further than 0.001 from 1), a logit that is NaN or +∞, a target on a class
-    /// that is masked with −∞.
+    /// that is masked with −∞. What is in `gradient` then has no meaning.
     pub fn value_and_gradient<F: Real>(
         &self,
         logits: &ArrayRef2<F>,
         targets: &ArrayRef2<F>,
         gradient: &mut ArrayRef2<F>,
     ) -> Result<F> {
-        let (rows, _) = check_batch(logits, gradient, "soft cross-entropy")?;
-        check_shape("targets", logits.shape(), targets.shape())?;
-        let scale = self.reduction.scale(rows);
-        let (value_scale, gradient_scale) =
-            (scale * self.temperature * self.temperature, scale * self.temperature);
-        let mut loss = 0.0;
-        for (row, ((logits, targets), mut gradient)) in
-            logits.rows().into_iter().zip(targets.rows()).zip(gradient.rows_mut()).enumerate()
-        {
-            check_distribution(targets, row)?;
-            check_target(logits, |class| targets[class].as_f64(), row)?;
-            let student = Normaliser::new(logits, self.temperature);
-            for ((&logit, &target), slot) in logits.iter().zip(targets).zip(&mut gradient) {
-                let target = target.as_f64();
-                if target > 0.0 {
-                    loss -= target * student.log_probability(logit);
-                }
-                *slot = F::from_f64(gradient_scale * (student.probability(logit) - target));
-            }
-        }
-        Ok(F::from_f64(value_scale * loss))
+        self.evaluate(logits, targets, Pass::new().with_gradient(gradient))
+    }
+
+    /// The loss, and whatever else `pass` asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`SoftCrossEntropy::value_and_gradient`], and for weights that are negative, not finite or
+    /// not one a row.
+    pub fn evaluate<F: Real>(
+        &self,
+        logits: &ArrayRef2<F>,
+        targets: &ArrayRef2<F>,
+        pass: Pass<'_, F>,
+    ) -> Result<F> {
+        let loss =
+            OfRow { temperature: Temperature::new(self.temperature)?, outer: self.temperature };
+        let targets = Targets { labels: None, other: Some(targets.view()), name: "targets" };
+        evaluate(&loss, "soft cross-entropy", logits, targets, pass, self.reduction)
     }
 }
 
-fn check_distribution<F: Real>(targets: ArrayView1<'_, F>, row: usize) -> Result<()> {
-    if let Some(bad) = targets.iter().find(|p| p.is_nan() || **p < F::zero()) {
+#[derive(Clone, Copy)]
+struct OfRow<F> {
+    temperature: Temperature<F>,
+    outer: f64,
+}
+
+impl<F: Element> RowLoss<F> for OfRow<F> {
+    #[inline(always)]
+    fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
+        let Row { logits, other: targets, factor, gradient, spare: [exponentials, _], .. } = row;
+        let zero = F::splat(s, F::default());
+        let (mut mass, mut least) = (zero, zero);
+        map(
+            s,
+            [targets],
+            [F::default()],
+            #[inline(always)]
+            |[p]| {
+                mass = F::add(s, mass, p);
+                least = F::min(s, least, p);
+            },
+        );
+        let mass = F::reduce_sum(s, mass).widen();
+        let sums_to_one = (mass - 1.0).abs() <= SUM_TOLERANCE;
+        if !sums_to_one || F::reduce_min(s, least) < F::default() {
+            return f64::NAN;
+        }
+        let softened = one_side(
+            s,
+            &self.temperature,
+            logits,
+            targets,
+            exponentials,
+            #[inline(always)]
+            |below, p, _| F::mul(s, p, below),
+        );
+        let Some((student, below)) = softened else {
+            return f64::NAN;
+        };
+
+        let factor = factor * self.outer;
+        let scale = splat::<S, F>(s, factor * mass * student.scale());
+        let minus = splat::<S, F>(s, -factor);
+        map_aligned(
+            s,
+            [exponentials, targets],
+            gradient,
+            #[inline(always)]
+            |[e, p]| F::mul_add(s, e, scale, F::mul(s, p, minus)),
+        );
+        let value = mass * student.exact_log_sum(s) - below / self.temperature.value();
+        self.outer * self.outer * value
+    }
+
+    fn careful(&self, row: Row<'_, F>) -> f64 {
+        let centred = Self { temperature: self.temperature.of_centred(), ..*self };
+        on_centred(&centred, &self.temperature, false, row)
+    }
+
+    fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
+        check_logits(index, row.logits)?;
+        check_distribution(index, row.other)?;
+        match masked_with_mass(row.logits, |class| row.other[class] > F::default()) {
+            Some(class) => Err(Error::MaskedTarget { row: index, class }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_distribution<F: Element>(row: usize, targets: &[F]) -> Result<()> {
+    if let Some(bad) = targets.iter().map(|p| p.widen()).find(|p| p.is_nan() || *p < 0.0) {
         return Err(Error::Target { row, problem: format!("got {bad}") });
     }
-    let sum: f64 = targets.iter().map(|p| p.as_f64()).sum();
+    let sum: f64 = targets.iter().map(|p| p.widen()).sum();
     if (sum - 1.0).abs() <= SUM_TOLERANCE {
         return Ok(());
     }
     Err(Error::Target { row, problem: format!("got a sum of {sum}") })
+}
+
+checked_settings! {
+    SoftCrossEntropy { temperature: f64, reduction: Reduction }
+    default SoftCrossEntropy { temperature: 1.0, reduction: Reduction::Mean };
+    |read| Ok(SoftCrossEntropy::new(read.temperature)?.with_reduction(read.reduction))
 }
 
 #[cfg(test)]

@@ -1,0 +1,119 @@
+//! How far the exponential and the logarithm are from the exact values, on every instruction set that
+//! this machine has.
+//!
+//! The tests that run by default look at every 4,001st number. All of them, with the errors printed:
+//! `cargo test --release -p reflux-softmax all_f32 -- --ignored --nocapture`.
+
+use super::{Base, Element, Path, Shift, Simd, WithSimd, ln_1p, map_into};
+
+/// The largest error of the exponential that the documentation allows, in units of the last place.
+const EXP_ULPS: f64 = 1.5;
+/// That of the shorter polynomial.
+const EXP_SHORT_ULPS: f64 = 3.0;
+/// That of `ln(1 + t)`.
+const LN_ULPS: f64 = 2.5;
+
+#[derive(Clone, Copy)]
+enum Function {
+    Exp,
+    ExpShort,
+    Ln1p,
+}
+
+/// The function of each element, in place.
+struct Apply<'a> {
+    function: Function,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let shift = Shift::new(Base::<f32>::new(1.0), 0.0);
+        let Self { function, x, out } = self;
+        map_into(
+            s,
+            [x],
+            [0.0],
+            [out],
+            #[inline(always)]
+            |[x]| match function {
+                Function::Exp => [shift.exp(s, x)],
+                Function::ExpShort => [shift.exp_short(s, x)],
+                Function::Ln1p => [ln_1p::<S, f32>(s, x)],
+            },
+        );
+    }
+}
+
+fn unit(x: f64) -> f64 {
+    let rounded = (x as f32).abs();
+    f64::from(f32::from_bits(rounded.to_bits() + 1)) - f64::from(rounded)
+}
+
+/// The largest error in units of the last place over the floats whose bits are in `bits`, in steps of
+/// `step`.
+fn worst(path: Path, function: Function, bits: std::ops::Range<u32>, step: usize) -> f64 {
+    let mut worst = 0.0_f64;
+    let (mut x, mut y) = (Vec::new(), vec![0.0; 4096]);
+    let mut bits = bits.step_by(step);
+    loop {
+        x.clear();
+        x.extend(bits.by_ref().take(4096).map(f32::from_bits));
+        if x.is_empty() {
+            return worst;
+        }
+        let y = &mut y[..x.len()];
+        path.run(Apply { function, x: &x, out: y });
+        for (&x, &y) in x.iter().zip(&*y) {
+            let exact = match function {
+                Function::Exp | Function::ExpShort => {
+                    f64::from(x).exp() * <f32 as Element>::ONE_BIASED
+                }
+                Function::Ln1p => f64::from(x).ln_1p(),
+            };
+            worst = worst.max((f64::from(y) - exact).abs() / unit(exact));
+        }
+    }
+}
+
+/// Where the functions are used: exp from −107.4 (155 powers of two) to 0, the logarithm from
+/// −1 + 2⁻²³ to 1. The same from 0 upwards as bits, by sign.
+fn ranges(function: Function) -> Vec<std::ops::Range<u32>> {
+    let negative = |least: f32| (-0.0_f32).to_bits()..least.to_bits() + 1;
+    match function {
+        Function::Exp | Function::ExpShort => vec![negative(-107.4)],
+        Function::Ln1p => vec![negative(-1.0 + f32::EPSILON), 0..1.0_f32.to_bits() + 1],
+    }
+}
+
+fn check(step: usize, report: bool) {
+    for path in Path::available() {
+        for (function, name, limit) in [
+            (Function::Exp, "exp", EXP_ULPS),
+            (Function::ExpShort, "exp, short", EXP_SHORT_ULPS),
+            (Function::Ln1p, "ln(1 + t)", LN_ULPS),
+        ] {
+            let errors = ranges(function).into_iter().map(|bits| worst(path, function, bits, step));
+            let error = errors.fold(0.0, f64::max);
+            if report {
+                println!("{path:?} {name}: {error:.3} ulp");
+            }
+            assert!(error <= limit, "{path:?} {name}: {error} ulp");
+        }
+    }
+}
+
+#[test]
+fn errors_stay_within_what_is_stated() {
+    check(4001, false);
+}
+
+#[test]
+#[ignore = "goes through all f32, which takes minutes"]
+fn errors_over_all_f32() {
+    check(1, true);
+}

@@ -1,0 +1,363 @@
+//! The few vector operations that the kernels are written in, for `f32` and `f64` alike.
+
+use std::ops::{AddAssign, SubAssign};
+
+use pulp::Simd;
+
+/// A floating-point type and its vectors.
+///
+/// The operations are [pulp](https://docs.rs/pulp)'s, which names them by type; the kernels are
+/// generic over the type.
+pub trait Element:
+    Copy + Default + PartialOrd + AddAssign + SubAssign + Send + Sync + 'static
+{
+    /// A vector of the instruction set `S`.
+    type V<S: Simd>: Copy;
+
+    /// `1.5·2^(mantissa bits)`: adding it rounds to an integer, which the lowest bits then hold.
+    const MAGIC: Self;
+    /// The exponentials of a row are scaled by two to this power, so that what is far below the
+    /// maximum is still a normal number.
+    const BIAS: f64;
+    /// So many powers of two below the shift, an exponential counts as nothing: less than half of
+    /// the smallest subnormal probability.
+    const SPAN: f64;
+    /// `2^BIAS`
+    const ONE_BIASED: f64;
+    /// The bias of exponentials that are to be squared, so that their powers do not overflow.
+    const COOL_BIAS: f64;
+    /// `2^(COOL_BIAS − BIAS)`
+    const COOL: Self;
+    /// So many powers of two below the maximum lies what fills up a row's last vector: too little to
+    /// show in a sum, and yet far from subnormal numbers, which are slow, even when squared twice.
+    const PADDING: f64;
+    /// Exponents `x·c` up to this size are reduced exactly; beyond it the row is centred first.
+    const REACH: f64;
+    /// The largest power of two, as an exponent, that a temperature may be away from 1 before the
+    /// row is rescaled by it.
+    const TEMPERATE: i32;
+    /// The coefficients of the polynomial for `2^f` on `[−0.502, 0.502]`, highest first.
+    const EXP2: &'static [Self];
+    /// A shorter one, whose error is about one of rounding: for losses.
+    const EXP2_SHORT: &'static [Self];
+    /// Those of `(ln(1+f) − f + f²/2)/f³` on `[√½−1, √2−1]`, highest first.
+    const LN: &'static [Self];
+
+    /// The number of least value.
+    const LEAST: Self;
+    /// −∞
+    const MASKED: Self;
+    /// The least positive normal number.
+    const TINY: Self;
+    /// The distance from 1 to the next number, in f64.
+    const EPSILON: f64;
+
+    /// From f64, rounded.
+    fn narrow(x: f64) -> Self;
+    /// To f64, exactly.
+    fn widen(self) -> f64;
+
+    /// The whole vectors of a slice, and the rest.
+    fn vectors<S: Simd>(slice: &[Self]) -> (&[Self::V<S>], &[Self]);
+    /// The same of a slice to write to.
+    fn vectors_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::V<S>], &mut [Self]);
+    /// How many elements of the slice lie before the first whose address is a multiple of a vector's
+    /// size. 0 for a short slice, where it would cost more than it saves: to read a vector that
+    /// straddles two just written has to wait for both.
+    fn lead<S: Simd>(slice: &[Self]) -> usize;
+    /// A vector of the few elements of `slice`, and `fill` after them.
+    fn load_part<S: Simd>(s: S, slice: &[Self], fill: Self::V<S>) -> Self::V<S>;
+    /// The first elements of `v`, as many as `slice` has.
+    fn store_part<S: Simd>(s: S, slice: &mut [Self], v: Self::V<S>);
+
+    /// `x` in every lane.
+    fn splat<S: Simd>(s: S, x: Self) -> Self::V<S>;
+    /// `a + b`
+    fn add<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S>;
+    /// `a − b`
+    fn sub<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S>;
+    /// `a·b`
+    fn mul<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S>;
+    /// `a/b`
+    fn div<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S>;
+    /// `a·b + c`, rounded once.
+    fn fused<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>, c: Self::V<S>) -> Self::V<S>;
+    /// `a·b + c`, rounded once or twice, whichever is fast.
+    fn mul_add<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>, c: Self::V<S>) -> Self::V<S>;
+    /// `|a|`
+    fn abs<S: Simd>(s: S, a: Self::V<S>) -> Self::V<S>;
+    /// The larger of two numbers. Where one is NaN, either.
+    fn max<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S>;
+    /// The smaller of two numbers. Where one is NaN, either.
+    fn min<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S>;
+    /// The larger of `x` and `floor`, which is a number. Where `x` is NaN, NaN.
+    fn at_least<S: Simd>(s: S, floor: Self::V<S>, x: Self::V<S>) -> Self::V<S>;
+    /// `then` where `a < b`, `otherwise` elsewhere.
+    fn where_less<S: Simd>(
+        s: S,
+        a: Self::V<S>,
+        b: Self::V<S>,
+        then: Self::V<S>,
+        otherwise: Self::V<S>,
+    ) -> Self::V<S>;
+    /// `p·2^k`, with `k` in the lowest bits of `y`; `p` and the result are normal numbers.
+    fn scale<S: Simd>(s: S, p: Self::V<S>, y: Self::V<S>) -> Self::V<S>;
+    /// `(k, m)` with `x = 2^k·m` and `m` in `[√½, √2)`, of a normal `x > 0`.
+    fn split<S: Simd>(s: S, x: Self::V<S>) -> (Self::V<S>, Self::V<S>);
+    /// The largest lane.
+    fn reduce_max<S: Simd>(s: S, v: Self::V<S>) -> Self;
+    /// The smallest lane.
+    fn reduce_min<S: Simd>(s: S, v: Self::V<S>) -> Self;
+    /// The sum of the lanes.
+    fn reduce_sum<S: Simd>(s: S, v: Self::V<S>) -> Self;
+}
+
+/// Applies `f` to each lane of a vector of integers. pulp has no shift of 64-bit lanes; the compiler
+/// makes one instruction of this.
+#[inline(always)]
+fn shift<B: pulp::bytemuck::Pod, V: pulp::bytemuck::Pod>(vector: &mut V, f: impl Fn(B) -> B) {
+    for lane in pulp::bytemuck::cast_slice_mut(std::slice::from_mut(vector)) {
+        *lane = f(*lane);
+    }
+}
+
+macro_rules! element {
+    (
+        $float:ident, $bits:ident, $floats:ident, $uints:ident, $mantissa:literal,
+        constants { $($constants:tt)* }
+        pulp {
+            $as_simd:ident $as_mut_simd:ident $partial_load:ident $partial_store:ident
+            $mask_between:ident $splat:ident $add:ident $sub:ident $mul:ident $div:ident
+            $fused:ident $mul_add:ident $abs:ident $max:ident $min:ident $less:ident
+            $select:ident $to_bits:ident $from_bits:ident $splat_bits:ident $add_bits:ident
+            $sub_bits:ident $and_bits:ident $reduce_max:ident $reduce_min:ident
+            $reduce_sum:ident
+        }
+    ) => {
+        impl Element for $float {
+            type V<S: Simd> = S::$floats;
+            const MAGIC: Self = 1.5 * (1_u64 << $mantissa) as $float;
+            const LEAST: Self = $float::MIN;
+            const MASKED: Self = $float::NEG_INFINITY;
+            const TINY: Self = $float::MIN_POSITIVE;
+            const EPSILON: f64 = $float::EPSILON as f64;
+            $($constants)*
+
+            #[inline(always)]
+            fn narrow(x: f64) -> Self {
+                x as $float
+            }
+            #[inline(always)]
+            fn widen(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn vectors<S: Simd>(slice: &[Self]) -> (&[Self::V<S>], &[Self]) {
+                S::$as_simd(slice)
+            }
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::V<S>], &mut [Self]) {
+                S::$as_mut_simd(slice)
+            }
+            #[inline(always)]
+            fn lead<S: Simd>(slice: &[Self]) -> usize {
+                let vector = size_of::<Self::V<S>>();
+                if size_of_val(slice) < 16 * vector {
+                    return 0;
+                }
+                (slice.as_ptr() as usize).wrapping_neg() % vector / size_of::<Self>()
+            }
+            #[inline(always)]
+            fn load_part<S: Simd>(s: S, slice: &[Self], fill: Self::V<S>) -> Self::V<S> {
+                let part = s.$mask_between(0, slice.len() as $bits).mask();
+                s.$select(part, s.$partial_load(slice), fill)
+            }
+            #[inline(always)]
+            fn store_part<S: Simd>(s: S, slice: &mut [Self], v: Self::V<S>) {
+                s.$partial_store(slice, v);
+            }
+            #[inline(always)]
+            fn splat<S: Simd>(s: S, x: Self) -> Self::V<S> {
+                s.$splat(x)
+            }
+            #[inline(always)]
+            fn add<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S> {
+                s.$add(a, b)
+            }
+            #[inline(always)]
+            fn sub<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S> {
+                s.$sub(a, b)
+            }
+            #[inline(always)]
+            fn mul<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S> {
+                s.$mul(a, b)
+            }
+            #[inline(always)]
+            fn div<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S> {
+                s.$div(a, b)
+            }
+            #[inline(always)]
+            fn fused<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>, c: Self::V<S>) -> Self::V<S> {
+                s.$fused(a, b, c)
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>, c: Self::V<S>) -> Self::V<S> {
+                s.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn abs<S: Simd>(s: S, a: Self::V<S>) -> Self::V<S> {
+                s.$abs(a)
+            }
+            #[inline(always)]
+            fn max<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S> {
+                s.$max(a, b)
+            }
+            #[inline(always)]
+            fn min<S: Simd>(s: S, a: Self::V<S>, b: Self::V<S>) -> Self::V<S> {
+                s.$min(a, b)
+            }
+            #[inline(always)]
+            fn at_least<S: Simd>(s: S, floor: Self::V<S>, x: Self::V<S>) -> Self::V<S> {
+                if S::IS_SCALAR {
+                    // Rust's `max` of a number and NaN is the number.
+                    Self::where_less(s, x, floor, floor, x)
+                } else {
+                    // x86 gives its second operand where one is NaN; the others give NaN.
+                    s.$max(floor, x)
+                }
+            }
+            #[inline(always)]
+            fn where_less<S: Simd>(
+                s: S,
+                a: Self::V<S>,
+                b: Self::V<S>,
+                then: Self::V<S>,
+                otherwise: Self::V<S>,
+            ) -> Self::V<S> {
+                s.$select(s.$less(a, b), then, otherwise)
+            }
+            #[inline(always)]
+            fn scale<S: Simd>(s: S, p: Self::V<S>, y: Self::V<S>) -> Self::V<S> {
+                let mut exponent = s.$to_bits(y);
+                shift::<$bits, _>(&mut exponent, #[inline(always)] |lane| lane << $mantissa);
+                s.$from_bits(s.$add_bits(s.$to_bits(p), exponent))
+            }
+            #[inline(always)]
+            fn split<S: Simd>(s: S, x: Self::V<S>) -> (Self::V<S>, Self::V<S>) {
+                const ONE: $bits = (1.0 as $float).to_bits();
+                const ROOT: $bits = (std::f64::consts::FRAC_1_SQRT_2 as $float).to_bits();
+                // Counted from √½, the exponent's bits are those of k.
+                let above = s.$sub_bits(s.$to_bits(x), s.$splat_bits(ROOT));
+                let mut k = s.$add_bits(above, s.$splat_bits(ONE));
+                shift::<$bits, _>(&mut k, #[inline(always)] |lane| lane >> $mantissa);
+                let mantissa = s.$and_bits(above, s.$splat_bits((1 << $mantissa) - 1));
+                let m = s.$from_bits(s.$add_bits(mantissa, s.$splat_bits(ROOT)));
+                // As a float: the low bits of MAGIC hold an integer.
+                let integer = s.$from_bits(s.$add_bits(k, s.$splat_bits(Self::MAGIC.to_bits())));
+                let offset = Self::MAGIC + (ONE >> $mantissa) as $float;
+                (s.$sub(integer, s.$splat(offset)), m)
+            }
+            #[inline(always)]
+            fn reduce_max<S: Simd>(s: S, v: Self::V<S>) -> Self {
+                s.$reduce_max(v)
+            }
+            #[inline(always)]
+            fn reduce_min<S: Simd>(s: S, v: Self::V<S>) -> Self {
+                s.$reduce_min(v)
+            }
+            #[inline(always)]
+            fn reduce_sum<S: Simd>(s: S, v: Self::V<S>) -> Self {
+                s.$reduce_sum(v)
+            }
+        }
+    };
+}
+
+element! {
+    f32, u32, f32s, u32s, 23,
+    constants {
+        const BIAS: f64 = 30.0;
+        const SPAN: f64 = 155.0;
+        const PADDING: f64 = 40.0;
+        const ONE_BIASED: f64 = (1_u64 << 30) as f64;
+        const COOL_BIAS: f64 = 10.0;
+        const COOL: f32 = 1.0 / (1_u64 << 20) as f32;
+        const REACH: f64 = 65_536.0;
+        const TEMPERATE: i32 = 60;
+        // Within 3e-9 of 2^f, relative.
+        const EXP2: &'static [f32] = &[
+            1.533_068_4e-4,
+            1.339_140_3e-3,
+            9.618_497e-3,
+            5.550_359e-2,
+            2.402_264_8e-1,
+            6.931_472e-1,
+            1.0,
+        ];
+        // Within 1e-7, relative.
+        const EXP2_SHORT: &'static [f32] = &[
+            1.325_283_2e-3,
+            9.671_83e-3,
+            5.550_777_5e-2,
+            2.402_223_8e-1,
+            6.931_469_4e-1,
+            1.0,
+        ];
+        const LN: &'static [f32] = &[2.987_213_7e-1, 3.997_755_3e-1, 6.666_677_6e-1];
+    }
+    pulp {
+        as_simd_f32s as_mut_simd_f32s partial_load_f32s partial_store_f32s
+        mask_between_m32s splat_f32s add_f32s sub_f32s mul_f32s div_f32s
+        mul_add_f32s mul_add_e_f32s abs_f32s max_f32s min_f32s less_than_f32s
+        select_f32s transmute_u32s_f32s transmute_f32s_u32s splat_u32s add_u32s
+        sub_u32s and_u32s reduce_max_f32s reduce_min_f32s
+        reduce_sum_f32s
+    }
+}
+
+element! {
+    f64, u64, f64s, u64s, 52,
+    constants {
+        const BIAS: f64 = 100.0;
+        const SPAN: f64 = 1100.0;
+        const PADDING: f64 = 80.0;
+        const ONE_BIASED: f64 = (1_u128 << 100) as f64;
+        const COOL_BIAS: f64 = 40.0;
+        const COOL: f64 = 1.0 / (1_u64 << 60) as f64;
+        const REACH: f64 = 1_099_511_627_776.0;
+        const TEMPERATE: i32 = 300;
+        // Within 5e-18 of 2^f, relative.
+        const EXP2: &'static [f64] = &[
+            4.438_650_274_625_794_4e-10,
+            7.073_410_808_216_854e-9,
+            1.017_816_275_525_686_2e-7,
+            1.321_543_786_417_931_1e-6,
+            1.525_273_362_457_020_4e-5,
+            1.540_353_045_083_951_8e-4,
+            1.333_355_814_655_834e-3,
+            9.618_129_107_600_314e-3,
+            5.550_410_866_482_167e-2,
+            2.402_265_069_591_011e-1,
+            std::f64::consts::LN_2,
+            1.0,
+        ];
+        const EXP2_SHORT: &'static [f64] = Self::EXP2;
+        const LN: &'static [f64] = &[
+            1.479_898_804_253_986e-1,
+            1.531_376_674_267_871_4e-1,
+            1.818_357_458_675_222_4e-1,
+            2.222_219_839_321_638_3e-1,
+            2.857_142_874_395_110_5e-1,
+            3.999_999_999_940_865e-1,
+            6.666_666_666_666_735e-1,
+        ];
+    }
+    pulp {
+        as_simd_f64s as_mut_simd_f64s partial_load_f64s partial_store_f64s
+        mask_between_m64s splat_f64s add_f64s sub_f64s mul_f64s div_f64s
+        mul_add_f64s mul_add_e_f64s abs_f64s max_f64s min_f64s less_than_f64s
+        select_f64s transmute_u64s_f64s transmute_f64s_u64s splat_u64s add_u64s
+        sub_u64s and_u64s reduce_max_f64s reduce_min_f64s
+        reduce_sum_f64s
+    }
+}

@@ -1,0 +1,147 @@
+//! `exp(x/T)` as a power of two, in vectors.
+
+use pulp::Simd;
+
+use super::Element;
+
+/// What a temperature makes of the base: `log2(e)/T` in two parts, so that its product with a logit
+/// is known to more than one number's precision.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base<F> {
+    high: F,
+    low: F,
+    /// The same in f64.
+    wide: (f64, f64),
+    /// How far below the maximum a logit counts as nothing.
+    span: F,
+}
+
+/// `log2(e)` less its nearest f64.
+const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
+
+impl<F: Element> Base<F> {
+    /// Of a temperature that is within [`Element::TEMPERATE`].
+    pub(crate) fn new(temperature: f64) -> Self {
+        let log2 = std::f64::consts::LOG2_E / temperature;
+        let remainder = (-log2).mul_add(temperature, std::f64::consts::LOG2_E);
+        let log2_low = (remainder + LOG2_E_LOW) / temperature;
+        let high = F::narrow(log2);
+        let low = F::narrow((log2 - high.widen()) + log2_low);
+        Self { high, low, wide: (log2, log2_low), span: F::narrow(F::SPAN / log2) }
+    }
+
+    /// Whether the exponent of a logit is of a size that the kernels reduce exactly.
+    #[inline(always)]
+    pub(crate) fn reaches(&self, logit: F) -> bool {
+        (logit.widen() * self.wide.0).abs() <= F::REACH
+    }
+}
+
+/// A [`Base`] and the integer that is taken off every exponent of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shift<F> {
+    base: Base<F>,
+    max: F,
+    magic: F,
+    floor: F,
+    /// The exponent of the maximum less the shift: at most 1/2 and a little, either way.
+    fraction: f64,
+}
+
+impl<F: Element> Shift<F> {
+    /// For a row whose maximum is `max`.
+    #[inline(always)]
+    pub(crate) fn new(base: Base<F>, max: F) -> Self {
+        let wide = max.widen();
+        let shift = (wide * base.wide.0).round_ties_even();
+        let fraction = wide.mul_add(base.wide.0, -shift) + wide * base.wide.1;
+        let magic = F::narrow(F::MAGIC.widen() + F::BIAS - shift);
+        Self { base, max, magic, floor: F::narrow(wide - base.span.widen()), fraction }
+    }
+
+    /// The maximum of the row.
+    #[inline(always)]
+    pub(crate) fn max(&self) -> F {
+        self.max
+    }
+
+    /// The least logit that still counts; what is lower is raised to it and then vanishes beside
+    /// the maximum.
+    #[inline(always)]
+    pub(crate) fn floor(&self) -> F {
+        self.floor
+    }
+
+    /// A logit to fill up the row's last vector with.
+    #[inline(always)]
+    pub(crate) fn padding(&self) -> F {
+        F::narrow(self.max.widen() - F::PADDING / self.base.wide.0)
+    }
+
+    /// `2^(BIAS − shift) · exp(x/T)`. NaN for NaN.
+    #[inline(always)]
+    pub(crate) fn exp<S: Simd>(&self, s: S, x: F::V<S>) -> F::V<S> {
+        self.power(s, F::EXP2, x)
+    }
+
+    /// The same, with twice the error and less work.
+    #[inline(always)]
+    pub(crate) fn exp_short<S: Simd>(&self, s: S, x: F::V<S>) -> F::V<S> {
+        self.power(s, F::EXP2_SHORT, x)
+    }
+
+    #[inline(always)]
+    fn power<S: Simd>(&self, s: S, coefficients: &[F], x: F::V<S>) -> F::V<S> {
+        let high = F::splat(s, self.base.high);
+        let x = F::at_least(s, F::splat(s, self.floor), x);
+        let y = F::fused(s, x, high, F::splat(s, self.magic));
+        let minus_k = F::sub(s, F::splat(s, self.magic), y);
+        let f = F::fused(s, x, high, minus_k);
+        let f = F::fused(s, x, F::splat(s, self.base.low), f);
+        F::scale(s, polynomial::<S, F>(s, coefficients, f), y)
+    }
+
+    /// `log Σ exp((x_i − max)/T)`, from the sum of the exponentials and the maximum's own, as they
+    /// were computed.
+    ///
+    /// The maximum's part of the sum is replaced by its exact value, so that a row with one class far
+    /// above all others has a logarithm that is right to its last digits.
+    #[inline(always)]
+    pub(crate) fn log_sum(&self, sum: f64, own: f64) -> f64 {
+        ((sum - own) / (F::ONE_BIASED * self.fraction.exp2())).ln_1p()
+    }
+
+    /// The same at `T/2^squarings`, from what [`cooled`] gives.
+    #[inline(always)]
+    pub(crate) fn cooled_log_sum(&self, sum: f64, own: f64, squarings: u32) -> f64 {
+        let exact = ((F::COOL_BIAS + self.fraction) * f64::from(1 << squarings)).exp2();
+        ((sum - own) / exact).ln_1p()
+    }
+
+    /// The same without that: the error is one of the logarithm's argument, not of the logarithm.
+    #[inline(always)]
+    pub(crate) fn log_sum_plain(&self, sum: f64) -> f64 {
+        (sum / F::ONE_BIASED).ln() - self.fraction * std::f64::consts::LN_2
+    }
+}
+
+/// Exponentials at T, as [`Shift::exp`] gives them, as exponentials at `T/2^squarings`, which is at
+/// most two squarings below. The relative error grows to `2^squarings` times theirs and a little.
+#[inline(always)]
+pub(crate) fn cooled<S: Simd, F: Element>(s: S, e: F::V<S>, squarings: u32) -> F::V<S> {
+    let mut power = F::mul(s, e, F::splat(s, F::COOL));
+    for _ in 0..squarings {
+        power = F::mul(s, power, power);
+    }
+    power
+}
+
+/// Horner's rule, the highest coefficient first.
+#[inline(always)]
+pub(super) fn polynomial<S: Simd, F: Element>(s: S, coefficients: &[F], x: F::V<S>) -> F::V<S> {
+    let mut value = F::splat(s, coefficients[0]);
+    for &coefficient in &coefficients[1..] {
+        value = F::mul_add(s, value, x, F::splat(s, coefficient));
+    }
+    value
+}

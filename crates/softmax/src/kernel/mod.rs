@@ -1,0 +1,28 @@
+//! The inner loops: one row of logits at a time, in vectors, for the instruction set at hand.
+//!
+//! The exponential is never taken of `x` but of powers of two: with `c = log2(e)/T`,
+//!
+//! ```text
+//! exp(x/T) = 2^(x·c) = 2^k · 2^f        k = round(x·c),  f = x·c − k in [−1/2, 1/2]
+//! ```
+//!
+//! `k` is an integer, so shifting a row by its maximum, which costs others a rounding, is exact here:
+//! any integer taken off every `k` cancels in the softmax.
+
+mod element;
+mod exponential;
+mod logarithm;
+mod path;
+mod row;
+mod sum;
+
+pub(crate) use element::Element;
+pub(crate) use exponential::{Base, Shift, cooled};
+pub(crate) use logarithm::ln_1p;
+pub(crate) use path::{Path, WithSimd};
+pub(crate) use pulp::Simd;
+pub(crate) use row::{largest, map, map_aligned, map_into, update_aligned};
+pub(crate) use sum::Sum;
+
+#[cfg(test)]
+mod accuracy;

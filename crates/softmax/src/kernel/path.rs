@@ -1,0 +1,51 @@
+//! Which instructions the kernels are compiled for, and which of them this machine has.
+
+use std::sync::OnceLock;
+
+pub(crate) use pulp::WithSimd;
+use pulp::{Scalar, Simd};
+
+/// An instruction set that this machine has been found to have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Path {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(pulp::x86::V3),
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+    Portable,
+}
+
+impl Path {
+    /// The fastest that there is.
+    pub(crate) fn best() -> Self {
+        static BEST: OnceLock<Path> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().next().unwrap_or(Self::Portable))
+    }
+
+    /// All that there are, the fastest first.
+    pub(crate) fn available() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let found =
+            [pulp::x86::V4::try_new().map(Self::Avx512), pulp::x86::V3::try_new().map(Self::Avx2)];
+        #[cfg(target_arch = "aarch64")]
+        let found = [pulp::aarch64::Neon::try_new().map(Self::Neon)];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let found: [Option<Self>; 0] = [];
+        found.into_iter().flatten().chain([Self::Portable])
+    }
+
+    /// Runs a kernel that is compiled for each of them.
+    pub(crate) fn run<K: WithSimd>(self, kernel: K) -> K::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(simd) => Simd::vectorize(simd, kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(simd) => Simd::vectorize(simd, kernel),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => Simd::vectorize(simd, kernel),
+            Self::Portable => Simd::vectorize(Scalar, kernel),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Walks several rows of the same length side by side, a vector at a time.
+//!
+//! Whatever touches a vector has to be inlined into the one function that is compiled for the
+//! instruction set, or each operation becomes a call. So closures are marked, and arrays of vectors are
+//! filled in loops, not with `from_fn`.
+
+#![allow(clippy::needless_range_loop)]
+
+use pulp::Simd;
+
+use super::Element;
+
+/// Calls `f` with the vectors of all rows. The rest of the rows, less than a vector, is filled up
+/// with `fill`, one value a row.
+#[inline(always)]
+pub(crate) fn map<S: Simd, F: Element, const N: usize>(
+    s: S,
+    rows: [&[F]; N],
+    fill: [F; N],
+    mut f: impl FnMut([F::V<S>; N]),
+) {
+    map_into(
+        s,
+        rows,
+        fill,
+        [],
+        #[inline(always)]
+        |vectors| {
+            f(vectors);
+            []
+        },
+    );
+}
+
+/// The same, and writes what `f` returns to the rows `out`.
+#[inline(always)]
+pub(crate) fn map_into<S: Simd, F: Element, const N: usize, const M: usize>(
+    s: S,
+    rows: [&[F]; N],
+    fill: [F; N],
+    out: [&mut [F]; M],
+    mut f: impl FnMut([F::V<S>; N]) -> [F::V<S>; M],
+) {
+    let rows = rows.map(F::vectors::<S>);
+    let out = out.map(F::vectors_mut::<S>);
+    let whole = rows.iter().map(|row| row.0.len()).min().unwrap_or(0);
+    let mut vectors = [F::splat(s, F::default()); N];
+    for i in 0..whole {
+        for n in 0..N {
+            vectors[n] = rows[n].0[i];
+        }
+        let result = f(vectors);
+        for m in 0..M {
+            out[m].0[i] = result[m];
+        }
+    }
+    if !rows[0].1.is_empty() {
+        for n in 0..N {
+            vectors[n] = F::load_part(s, rows[n].1, F::splat(s, fill[n]));
+        }
+        let result = f(vectors);
+        for m in 0..M {
+            F::store_part(s, out[m].1, result[m]);
+        }
+    }
+}
+
+/// [`map_into`] with one row to write to, whose whole vectors it writes at aligned addresses. Where
+/// that begins depends on where the row lies in memory; so `f` must treat each element alone.
+#[inline(always)]
+pub(crate) fn map_aligned<S: Simd, F: Element, const N: usize>(
+    s: S,
+    rows: [&[F]; N],
+    out: &mut [F],
+    mut f: impl FnMut([F::V<S>; N]) -> F::V<S>,
+) {
+    let lead = F::lead::<S>(out);
+    let (first, out) = out.split_at_mut(lead);
+    let fill = [F::default(); N];
+    map_into(
+        s,
+        rows.map(|row| &row[..lead]),
+        fill,
+        [first],
+        #[inline(always)]
+        |x| [f(x)],
+    );
+    map_into(
+        s,
+        rows.map(|row| &row[lead..]),
+        fill,
+        [out],
+        #[inline(always)]
+        |x| [f(x)],
+    );
+}
+
+/// The same over the row itself, whose vectors `f` gets first.
+#[inline(always)]
+pub(crate) fn update_aligned<S: Simd, F: Element, const N: usize>(
+    s: S,
+    row: &mut [F],
+    others: [&[F]; N],
+    mut f: impl FnMut(F::V<S>, [F::V<S>; N]) -> F::V<S>,
+) {
+    let lead = F::lead::<S>(row);
+    let (first, rest) = row.split_at_mut(lead);
+    update_part(s, first, others.map(|other| &other[..lead]), &mut f);
+    let (vectors, last) = F::vectors_mut::<S>(rest);
+    let others = others.map(|other| F::vectors::<S>(&other[lead..]));
+    let mut beside = [F::splat(s, F::default()); N];
+    for (i, x) in vectors.iter_mut().enumerate() {
+        for n in 0..N {
+            beside[n] = others[n].0[i];
+        }
+        *x = f(*x, beside);
+    }
+    update_part(s, last, others.map(|other| other.1), &mut f);
+}
+
+/// [`update_aligned`] of less than a vector.
+#[inline(always)]
+fn update_part<S: Simd, F: Element, const N: usize>(
+    s: S,
+    row: &mut [F],
+    others: [&[F]; N],
+    f: &mut impl FnMut(F::V<S>, [F::V<S>; N]) -> F::V<S>,
+) {
+    if !row.is_empty() {
+        let zero = F::splat(s, F::default());
+        let mut beside = [zero; N];
+        for n in 0..N {
+            beside[n] = F::load_part(s, others[n], zero);
+        }
+        let x = F::load_part(s, row, zero);
+        F::store_part(s, row, f(x, beside));
+    }
+}
+
+/// The largest element of a row. NaN may be passed over.
+#[inline(always)]
+pub(crate) fn largest<S: Simd, F: Element>(s: S, row: &[F]) -> F {
+    // Two at a time, so that one comparison need not wait for the last.
+    let (first, rest) = row.split_at(F::lead::<S>(row));
+    let (vectors, last) = F::vectors::<S>(rest);
+    let (pairs, others) = vectors.as_chunks::<2>();
+    let mut max = [F::splat(s, F::MASKED); 2];
+    for pair in pairs {
+        max = [F::max(s, max[0], pair[0]), F::max(s, max[1], pair[1])];
+    }
+    let mut max = F::max(s, max[0], max[1]);
+    for &x in others {
+        max = F::max(s, max, x);
+    }
+    for part in [first, last] {
+        if !part.is_empty() {
+            max = F::max(s, max, F::load_part(s, part, max));
+        }
+    }
+    F::reduce_max(s, max)
+}

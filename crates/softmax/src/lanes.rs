@@ -1,0 +1,207 @@
+//! Takes an array apart into its rows along an axis, and shares them between threads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
+
+use crate::kernel::{Path, Simd, WithSimd};
+use crate::row::check_row;
+use crate::softmax_row::{Form, Unfit, logsumexp, normalise};
+use crate::temperature::Temperature;
+use crate::{Error, Real, Result};
+
+/// From so many numbers on, rows are shared between threads: one core does them in about 8 µs,
+/// which is what it takes to wake others.
+#[cfg(feature = "rayon")]
+const PARALLEL_ELEMENTS: usize = 1 << 15;
+
+/// Whether so many numbers are worth sharing between threads.
+#[cfg(feature = "rayon")]
+pub(crate) fn parallel(elements: usize) -> bool {
+    elements >= PARALLEL_ELEMENTS && rayon::current_num_threads() > 1
+}
+
+/// The axis, if the array has it and there is something along it.
+pub(crate) fn checked<F: Real, D: Dimension>(logits: &ArrayRef<F, D>, axis: Axis) -> Result<Axis> {
+    if axis.index() >= logits.ndim() {
+        return Err(Error::Axis { axis: axis.index(), dimensions: logits.ndim() });
+    }
+    if logits.len_of(axis) == 0 {
+        return Err(Error::Empty("softmax"));
+    }
+    Ok(axis)
+}
+
+/// Writes each row's softmax or log-softmax to the same place of `out`.
+pub(crate) fn normalise_into<F: Real, D: RemoveAxis>(
+    form: Form,
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+    out: &mut ArrayRef<F, D>,
+) -> Result<()> {
+    let temperature = Temperature::new(temperature.as_f64())?;
+    let axis = checked(logits, axis)?;
+    check_shape("out", logits.shape(), out.shape())?;
+    let lanes = Zip::from(logits.lanes(axis)).and(out.lanes_mut(axis));
+    let unfit = AtomicBool::new(false);
+    let each = |row: ArrayView1<'_, F>, mut out: ArrayViewMut1<'_, F>| {
+        let normalised = match (row.as_slice(), out.as_slice_mut()) {
+            (Some(row), Some(out)) => run(form, &temperature, row, out),
+            _ => F::with_scratch(2 * row.len(), |memory| {
+                let (from, to) = memory.split_at_mut(row.len());
+                copy(row, from);
+                run(form, &temperature, from, to).map(|()| out.assign(&ArrayView1::from(&*to)))
+            }),
+        };
+        note(&unfit, normalised);
+    };
+    #[cfg(feature = "rayon")]
+    if parallel(logits.len()) {
+        lanes.par_for_each(each);
+        return explain(unfit, logits, axis);
+    }
+    lanes.for_each(each);
+    explain(unfit, logits, axis)
+}
+
+/// Replaces each row by its softmax or log-softmax, after all of them have been checked.
+pub(crate) fn normalise_over<F: Real, D: RemoveAxis>(
+    form: Form,
+    logits: &mut ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+) -> Result<()> {
+    let temperature = Temperature::new(temperature.as_f64())?;
+    let axis = checked(logits, axis)?;
+    check_rows(logits, axis)?;
+    let each = |mut row: ArrayViewMut1<'_, F>| {
+        F::with_scratch(2 * row.len(), |memory| {
+            let (from, to) = memory.split_at_mut(row.len());
+            copy(row.view(), from);
+            // The row has been checked.
+            let _ = match row.as_slice_mut() {
+                Some(row) => run(form, &temperature, from, row),
+                None => {
+                    run(form, &temperature, from, to).map(|()| row.assign(&ArrayView1::from(&*to)))
+                }
+            };
+        });
+    };
+    #[cfg(feature = "rayon")]
+    if parallel(logits.len()) {
+        Zip::from(logits.lanes_mut(axis)).par_for_each(each);
+        return Ok(());
+    }
+    Zip::from(logits.lanes_mut(axis)).for_each(each);
+    Ok(())
+}
+
+/// Writes each row's `T · log Σ exp(x/T)` to `out`.
+pub(crate) fn logsumexp_lanes<F: Real, D: RemoveAxis>(
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+    temperature: F,
+    out: &mut ArrayRef<F, D::Smaller>,
+) -> Result<()> {
+    let temperature = Temperature::new(temperature.as_f64())?;
+    let axis = checked(logits, axis)?;
+    check_shape("out", logits.raw_dim().remove_axis(axis).slice(), out.shape())?;
+    let unfit = AtomicBool::new(false);
+    let each = |row: ArrayView1<'_, F>, out: &mut F| {
+        let sum = match row.as_slice() {
+            Some(row) => run_logsumexp(&temperature, row),
+            None => F::with_scratch(row.len(), |memory| {
+                copy(row, memory);
+                run_logsumexp(&temperature, memory)
+            }),
+        };
+        note(&unfit, sum.map(|sum| *out = F::from_f64(sum)));
+    };
+    let lanes = Zip::from(logits.lanes(axis)).and(out);
+    #[cfg(feature = "rayon")]
+    if parallel(logits.len()) {
+        lanes.par_for_each(each);
+        return explain(unfit, logits, axis);
+    }
+    lanes.for_each(each);
+    explain(unfit, logits, axis)
+}
+
+/// Whether two arrays that belong together have one shape.
+pub(crate) fn check_shape(what: &'static str, expected: &[usize], got: &[usize]) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::Shape { what, expected: expected.to_vec(), got: got.to_vec() })
+}
+
+/// The error of the first row that has one.
+fn check_rows<F: Real, D: RemoveAxis>(logits: &ArrayRef<F, D>, axis: Axis) -> Result<()> {
+    logits.lanes(axis).into_iter().enumerate().try_for_each(|(index, row)| check_row(row, index))
+}
+
+fn note(unfit: &AtomicBool, result: Result<(), Unfit>) {
+    if result.is_err() {
+        unfit.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What was wrong, if a row turned out unfit: told only now, so that the rows need no check of their
+/// own and the first of them is named, whichever thread came upon one first.
+fn explain<F: Real, D: RemoveAxis>(
+    unfit: AtomicBool,
+    logits: &ArrayRef<F, D>,
+    axis: Axis,
+) -> Result<()> {
+    if unfit.into_inner() { check_rows(logits, axis) } else { Ok(()) }
+}
+
+fn copy<F: Real>(from: ArrayView1<'_, F>, to: &mut [F]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
+    }
+}
+
+fn run<F: Real>(
+    form: Form,
+    temperature: &Temperature<F>,
+    row: &[F],
+    out: &mut [F],
+) -> Result<(), Unfit> {
+    Path::best().run(Normalise { form, temperature, row, out })
+}
+
+fn run_logsumexp<F: Real>(temperature: &Temperature<F>, row: &[F]) -> Result<f64, Unfit> {
+    Path::best().run(LogSumExp { temperature, row })
+}
+
+pub(crate) struct Normalise<'a, F> {
+    pub(crate) form: Form,
+    pub(crate) temperature: &'a Temperature<F>,
+    pub(crate) row: &'a [F],
+    pub(crate) out: &'a mut [F],
+}
+
+impl<F: Real> WithSimd for Normalise<'_, F> {
+    type Output = Result<(), Unfit>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        normalise(simd, self.form, self.temperature, self.row, self.out)
+    }
+}
+
+struct LogSumExp<'a, F> {
+    temperature: &'a Temperature<F>,
+    row: &'a [F],
+}
+
+impl<F: Real> WithSimd for LogSumExp<'_, F> {
+    type Output = Result<f64, Unfit>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        logsumexp(simd, self.temperature, self.row)
+    }
+}

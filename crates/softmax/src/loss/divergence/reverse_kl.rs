@@ -1,0 +1,47 @@
+//! The reverse Kullback-Leibler divergence.
+//!
+//! ```text
+//! D = Σ_i q_i log(q_i/p_i)        ∂D/∂(x_i/T) = q_i·(log(q_i/p_i) − D)
+//! ```
+
+use crate::kernel::{Element, Simd, map_aligned};
+use crate::loss::batch::Row;
+use crate::loss::softened::{splat, two_sides};
+use crate::temperature::Temperature;
+
+/// The divergence of a row; the gradient times the row's factor goes to `row.gradient`.
+#[inline(always)]
+pub(super) fn row<S: Simd, F: Element>(
+    s: S,
+    temperature: &Temperature<F>,
+    row: Row<'_, F>,
+) -> Option<f64> {
+    let Row { logits, other, factor, gradient, spare: [ex, ez], .. } = row;
+    let (student, teacher, weighted) = two_sides(
+        s,
+        temperature,
+        [logits, other],
+        [&mut *ex, ez],
+        #[inline(always)]
+        |[dx, dz, ex, _]| F::mul(s, ex, F::sub(s, dx, dz)),
+    )?;
+    let cold = 1.0 / temperature.value();
+    let weighted = weighted * student.scale() * cold;
+    let divergence = weighted - student.log_sum() + teacher.log_sum();
+
+    // log(q/p) − D = (x − z)/T − Σ q·(x − z)/T: the logarithms of the sums cancel.
+    let (slope, offset) = (splat::<S, F>(s, cold), splat::<S, F>(s, -weighted));
+    let scale = splat::<S, F>(s, factor * student.scale());
+    let max = [F::splat(s, student.max()), F::splat(s, teacher.max())];
+    map_aligned(
+        s,
+        [logits, other, ex],
+        gradient,
+        #[inline(always)]
+        |[x, z, e]| {
+            let apart = F::sub(s, F::sub(s, x, max[0]), F::sub(s, z, max[1]));
+            F::mul(s, F::mul(s, e, scale), F::mul_add(s, apart, slope, offset))
+        },
+    );
+    Some(divergence)
+}
