@@ -1,5 +1,6 @@
-//! The chores of the Reflux workspace: `cargo xtask demo`, `cargo xtask test`, `cargo xtask ci`.
+//! The chores of the Reflux workspace: `cargo xtask demo`, `bench`, `test`, `ci`.
 
+mod bench;
 mod checks;
 mod demo;
 mod interrupt;
@@ -25,6 +26,8 @@ enum Command {
     /// The whole story on real data, in a minute or two: distil a classifier of handwritten digits,
     /// solve CartPole with replay, distil the policy; prints tables and writes report.html
     Demo(demo::Args),
+    /// How fast we are and, with --peers, how fast PyTorch is at the same work in the same run
+    Bench(bench::Args),
     /// Every test of the workspace
     Test,
     /// What continuous integration runs: tests, formatting, clippy, documentation
@@ -34,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Test => checks::test(),
         Command::Ci => checks::ci(),
     };

@@ -1,0 +1,124 @@
+//! Times the same work here and at the peer's, turn by turn, so that both see the same machine.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use serde::Serialize;
+
+use super::case::{Case, Work};
+use super::peer::Peer;
+
+/// A repetition calls the work as often as fits into this.
+const REPETITION: Duration = Duration::from_millis(5);
+
+/// The result of one case on so many threads, as it is written to JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) group: &'static str,
+    pub(crate) name: String,
+    pub(crate) threads: usize,
+    /// The median time of one call.
+    pub(crate) ours_ns: f64,
+    /// The peer's name and version.
+    pub(crate) peer: Option<String>,
+    pub(crate) peer_ns: Option<f64>,
+    /// `peer_ns / ours_ns`
+    pub(crate) ratio: Option<f64>,
+    /// For work on large arrays: what part of the speed of a plain copy it reaches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) of_bandwidth: Option<f64>,
+}
+
+/// Bytes a nanosecond, read and written, of a plain copy that is larger than the caches.
+pub(crate) struct Bandwidth(Option<f64>);
+
+impl Bandwidth {
+    /// Measures it on so many threads, if it is `wanted`.
+    pub(crate) fn measure(threads: usize, wanted: bool) -> Result<Self> {
+        const BYTES: usize = 1 << 28;
+        if !wanted {
+            return Ok(Self(None));
+        }
+        let (from, mut to) = (vec![1_u8; BYTES], vec![0_u8; BYTES]);
+        let part = BYTES.div_ceil(threads);
+        let mut copy = || {
+            std::thread::scope(|scope| {
+                for (to, from) in to.chunks_mut(part).zip(from.chunks(part)) {
+                    scope.spawn(|| black_box(to).copy_from_slice(black_box(from)));
+                }
+            });
+        };
+        copy();
+        let times = (0..7).map(|_| {
+            let started = Instant::now();
+            copy();
+            started.elapsed().as_nanos() as f64
+        });
+        Ok(Self(Some(2.0 * BYTES as f64 / median(times.collect()))))
+    }
+}
+
+pub(crate) fn measure(
+    group: &'static str,
+    case: &Case,
+    threads: usize,
+    repetitions: u32,
+    mut peer: Option<&mut Peer>,
+    bandwidth: &Bandwidth,
+) -> Result<Row> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let mut work = pool.install(|| (case.prepare)());
+    let (ours, calls) = pool.install(|| warm_up(&mut work))?;
+    if let Some(peer) = &mut peer {
+        let theirs = peer.prepare(&case.parameters, threads)?;
+        let apart = (ours - theirs).abs() / ours.abs().max(theirs.abs()).max(1e-6);
+        ensure!(apart < 1e-3, "{}: we get {ours}, {} gets {theirs}", case.name, peer.name());
+    }
+    let (mut our_times, mut peer_times) = (Vec::new(), Vec::new());
+    for _ in 0..repetitions {
+        our_times.push(pool.install(|| time(&mut work, calls))?);
+        if let Some(peer) = &mut peer {
+            peer_times.push(peer.time(REPETITION)?);
+        }
+    }
+    let ours_ns = median(our_times);
+    let peer_ns = peer.is_some().then(|| median(peer_times));
+    let rate = case.bytes.filter(|_| case.large()).map(|bytes| bytes as f64 / ours_ns);
+    Ok(Row {
+        group,
+        name: case.name.clone(),
+        threads,
+        ours_ns,
+        peer: peer.map(|peer| peer.name().to_owned()),
+        peer_ns,
+        ratio: peer_ns.map(|peer_ns| peer_ns / ours_ns),
+        of_bandwidth: rate.zip(bandwidth.0).map(|(rate, bandwidth)| rate / bandwidth),
+    })
+}
+
+/// The work's result, and how often it is to be called in a repetition.
+fn warm_up(work: &mut Work) -> Result<(f64, u32)> {
+    let mut result = work()?;
+    let started = Instant::now();
+    let mut calls = 0;
+    while calls == 0 || started.elapsed() < REPETITION {
+        result = work()?;
+        calls += 1;
+    }
+    Ok((result, calls))
+}
+
+/// Nanoseconds a call.
+fn time(work: &mut Work, calls: u32) -> Result<f64> {
+    let started = Instant::now();
+    for _ in 0..calls {
+        black_box(work()?);
+    }
+    Ok(started.elapsed().as_nanos() as f64 / f64::from(calls))
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
