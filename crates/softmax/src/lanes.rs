@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
+#[cfg(feature = "rayon")]
+use rayon::prelude::*;
 
 use crate::kernel::{Path, Simd, WithSimd};
 use crate::row::check_row;
@@ -10,10 +12,10 @@ use crate::softmax_row::{Form, Unfit, logsumexp, normalise};
 use crate::temperature::Temperature;
 use crate::{Error, Real, Result};
 
-/// From so many numbers on, rows are shared between threads: one core does them in about 8 µs,
-/// which is what it takes to wake others.
+/// From so many numbers on, rows are shared between threads: one core does them in about 40 µs, a few
+/// times of what it takes to wake another.
 #[cfg(feature = "rayon")]
-const PARALLEL_ELEMENTS: usize = 1 << 15;
+const PARALLEL_ELEMENTS: usize = 1 << 17;
 
 /// Whether so many numbers are worth sharing between threads.
 #[cfg(feature = "rayon")]
@@ -43,26 +45,56 @@ pub(crate) fn normalise_into<F: Real, D: RemoveAxis>(
     let temperature = Temperature::new(temperature.as_f64())?;
     let axis = checked(logits, axis)?;
     check_shape("out", logits.shape(), out.shape())?;
-    let lanes = Zip::from(logits.lanes(axis)).and(out.lanes_mut(axis));
     let unfit = AtomicBool::new(false);
-    let each = |row: ArrayView1<'_, F>, mut out: ArrayViewMut1<'_, F>| {
-        let normalised = match (row.as_slice(), out.as_slice_mut()) {
-            (Some(row), Some(out)) => run(form, &temperature, row, out),
-            _ => F::with_scratch(2 * row.len(), |memory| {
-                let (from, to) = memory.split_at_mut(row.len());
-                copy(row, from);
-                run(form, &temperature, from, to).map(|()| out.assign(&ArrayView1::from(&*to)))
-            }),
-        };
-        note(&unfit, normalised);
-    };
-    #[cfg(feature = "rayon")]
-    if parallel(logits.len()) {
-        lanes.par_for_each(each);
-        return explain(unfit, logits, axis);
+    let last = axis.index() + 1 == logits.ndim();
+    match (logits.as_slice(), out.as_slice_mut()) {
+        (Some(from), Some(to)) if last => {
+            let classes = logits.len_of(axis);
+            in_parts(from, to, classes, |rows, out| {
+                let temperature = &temperature;
+                let all = Normalise { form, temperature, classes, rows, out };
+                note(&unfit, Path::best().run(all));
+            });
+        }
+        _ => {
+            let each = |row: ArrayView1<'_, F>, mut out: ArrayViewMut1<'_, F>| {
+                F::with_scratch(2 * row.len(), |memory| {
+                    let (from, to) = memory.split_at_mut(row.len());
+                    copy(row, from);
+                    note(&unfit, one_row(form, &temperature, from, to));
+                    out.assign(&ArrayView1::from(&*to));
+                });
+            };
+            let lanes = Zip::from(logits.lanes(axis)).and(out.lanes_mut(axis));
+            #[cfg(feature = "rayon")]
+            if parallel(logits.len()) {
+                lanes.par_for_each(each);
+                return explain(unfit, logits, axis);
+            }
+            lanes.for_each(each);
+        }
     }
-    lanes.for_each(each);
     explain(unfit, logits, axis)
+}
+
+/// Calls `f` with whole rows of `from` and the same rows of `to`, as many at a time as make one part
+/// a thread.
+fn in_parts<F: Real>(
+    from: &[F],
+    to: &mut [F],
+    classes: usize,
+    f: impl Fn(&[F], &mut [F]) + Sync + Send,
+) {
+    #[cfg(feature = "rayon")]
+    if parallel(from.len()) {
+        let rows = (from.len() / classes).div_ceil(rayon::current_num_threads());
+        let part = rows * classes;
+        from.par_chunks(part).zip(to.par_chunks_mut(part)).for_each(|(from, to)| f(from, to));
+        return;
+    }
+    #[cfg(not(feature = "rayon"))]
+    let _ = classes;
+    f(from, to);
 }
 
 /// Replaces each row by its softmax or log-softmax, after all of them have been checked.
@@ -80,12 +112,8 @@ pub(crate) fn normalise_over<F: Real, D: RemoveAxis>(
             let (from, to) = memory.split_at_mut(row.len());
             copy(row.view(), from);
             // The row has been checked.
-            let _ = match row.as_slice_mut() {
-                Some(row) => run(form, &temperature, from, row),
-                None => {
-                    run(form, &temperature, from, to).map(|()| row.assign(&ArrayView1::from(&*to)))
-                }
-            };
+            let _ = one_row(form, &temperature, from, to);
+            row.assign(&ArrayView1::from(&*to));
         });
     };
     #[cfg(feature = "rayon")]
@@ -163,23 +191,25 @@ fn copy<F: Real>(from: ArrayView1<'_, F>, to: &mut [F]) {
     }
 }
 
-fn run<F: Real>(
+fn one_row<F: Real>(
     form: Form,
     temperature: &Temperature<F>,
     row: &[F],
     out: &mut [F],
 ) -> Result<(), Unfit> {
-    Path::best().run(Normalise { form, temperature, row, out })
+    Path::best().run(Normalise { form, temperature, classes: row.len(), rows: row, out })
 }
 
 fn run_logsumexp<F: Real>(temperature: &Temperature<F>, row: &[F]) -> Result<f64, Unfit> {
     Path::best().run(LogSumExp { temperature, row })
 }
 
+/// Rows of so many classes each.
 pub(crate) struct Normalise<'a, F> {
     pub(crate) form: Form,
     pub(crate) temperature: &'a Temperature<F>,
-    pub(crate) row: &'a [F],
+    pub(crate) classes: usize,
+    pub(crate) rows: &'a [F],
     pub(crate) out: &'a mut [F],
 }
 
@@ -188,7 +218,11 @@ impl<F: Real> WithSimd for Normalise<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        normalise(simd, self.form, self.temperature, self.row, self.out)
+        let Self { form, temperature, classes, rows, out } = self;
+        for (row, out) in rows.chunks_exact(classes).zip(out.chunks_exact_mut(classes)) {
+            normalise(simd, form, temperature, row, out)?;
+        }
+        Ok(())
     }
 }
 
