@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rand::Rng;
+use rand::{Rng, RngCore};
 
 use crate::ring::Ring;
 use crate::rows::Rows;
@@ -123,7 +123,7 @@ impl<S: Sampler> Buffer<S> {
     pub fn sample<R: Rng + ?Sized>(
         &mut self,
         size: usize,
-        rng: &mut R,
+        mut rng: &mut R,
         batch: &mut Batch,
     ) -> Result<()> {
         if size == 0 {
@@ -133,7 +133,7 @@ impl<S: Sampler> Buffer<S> {
             return Err(Error::Empty);
         }
         batch.prepare(&self.schema, size)?;
-        self.draw(rng, batch).inspect_err(|_| batch.clear())?;
+        self.draw(&mut rng, batch).inspect_err(|_| batch.clear())?;
         batch.gather(&self.rows);
         Ok(())
     }
@@ -266,7 +266,7 @@ impl<S: Sampler> Buffer<S> {
     }
 
     /// Fills in the slots, ids and weights of a batch.
-    fn draw<R: Rng + ?Sized>(&mut self, rng: &mut R, batch: &mut Batch) -> Result<()> {
+    fn draw(&mut self, rng: &mut dyn RngCore, batch: &mut Batch) -> Result<()> {
         let len = self.len();
         self.sampler.draw(len, rng, &mut batch.slots, &mut batch.weights)?;
         for (&slot, item) in batch.slots.iter().zip(&mut batch.items) {
@@ -520,10 +520,10 @@ mod tests {
     struct Blind;
 
     impl Sampler for Blind {
-        fn draw<R: Rng + ?Sized>(
+        fn draw(
             &mut self,
             _len: usize,
-            _rng: &mut R,
+            _rng: &mut dyn RngCore,
             slots: &mut [usize],
             _weights: &mut [f32],
         ) -> Result<()> {

@@ -25,5 +25,5 @@ pub use buffer::Buffer;
 pub use element::{DType, Element, Value};
 pub use error::{Error, Result};
 pub use ring::{ItemId, ItemIds};
-pub use sampler::{Prioritized, Sampler, Uniform};
+pub use sampler::{Normalization, Prioritized, Sampler, Uniform};
 pub use schema::{Column, ColumnInfo, Schema};

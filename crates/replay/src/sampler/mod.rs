@@ -1,11 +1,12 @@
 //! Which items to learn from.
 
 mod prioritized;
+mod random;
 mod tree;
 mod uniform;
 
-pub use prioritized::Prioritized;
-use rand::Rng;
+pub use prioritized::{Normalization, Prioritized};
+use rand::RngCore;
 pub use uniform::Uniform;
 
 use crate::Result;
@@ -18,12 +19,14 @@ use crate::Result;
 /// the slots `0..len`; once the buffer is full, a new item is inserted into the slot of the one it
 /// replaces.
 ///
+/// A `Box<dyn Sampler>` is a sampler too, for a choice that is made while running.
+///
 /// # Example
 ///
 /// A sampler that goes through the buffer again and again, in order of slots:
 ///
 /// ```
-/// use rand::Rng;
+/// use rand::RngCore;
 /// use reflux_replay::{Batch, Buffer, Result, Sampler, Schema};
 ///
 /// struct InTurn {
@@ -31,10 +34,10 @@ use crate::Result;
 /// }
 ///
 /// impl Sampler for InTurn {
-///     fn draw<R: Rng + ?Sized>(
+///     fn draw(
 ///         &mut self,
 ///         len: usize,
-///         _rng: &mut R,
+///         _rng: &mut dyn RngCore,
 ///         slots: &mut [usize],
 ///         weights: &mut [f32],
 ///     ) -> Result<()> {
@@ -91,10 +94,10 @@ pub trait Sampler {
     ///
     /// Where nothing can be drawn. An error of its own goes into
     /// [`Error::Sampler`](crate::Error::Sampler).
-    fn draw<R: Rng + ?Sized>(
+    fn draw(
         &mut self,
         len: usize,
-        rng: &mut R,
+        rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()>;
@@ -113,5 +116,41 @@ pub trait Sampler {
     /// This fraction of the training is done, from 0 to 1.
     fn set_progress(&mut self, progress: f64) {
         let _ = progress;
+    }
+}
+
+impl<S: Sampler + ?Sized> Sampler for Box<S> {
+    fn bytes(&self, capacity: usize) -> u128 {
+        (**self).bytes(capacity)
+    }
+
+    fn reserve(&mut self, capacity: usize) -> Result<()> {
+        (**self).reserve(capacity)
+    }
+
+    fn inserted(&mut self, slot: usize) {
+        (**self).inserted(slot);
+    }
+
+    fn cleared(&mut self) {
+        (**self).cleared();
+    }
+
+    fn draw(
+        &mut self,
+        len: usize,
+        rng: &mut dyn RngCore,
+        slots: &mut [usize],
+        weights: &mut [f32],
+    ) -> Result<()> {
+        (**self).draw(len, rng, slots, weights)
+    }
+
+    fn set_priorities(&mut self, slots: &[usize], priorities: &[f32]) -> Result<()> {
+        (**self).set_priorities(slots, priorities)
+    }
+
+    fn set_progress(&mut self, progress: f64) {
+        (**self).set_progress(progress);
     }
 }

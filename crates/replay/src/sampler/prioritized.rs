@@ -7,10 +7,10 @@
 //! Schaul, Quan, Antonoglou & Silver 2016, "Prioritized Experience Replay", arXiv:1511.05952,
 //! sections 3.3 and 3.4, the proportional variant.
 
-use rand::Rng;
+use rand::RngCore;
 
-use super::Sampler;
 use super::tree::SumTree;
+use super::{Sampler, random};
 use crate::{Error, Result};
 
 /// Draws items in proportion to their priority, the magnitude of their last temporal-difference
@@ -24,13 +24,13 @@ use crate::{Error, Result};
 ///   an item of priority 0 is never drawn (unless alpha is 0, which makes all items equal).
 ///
 /// A new item gets the largest priority seen so far, 1 at the start, so that it is drawn soon. A
-/// batch is *stratified*: the total priority is cut into as many equal ranges as there are items to
-/// draw, and one is drawn from each.
+/// batch is *stratified*, as in the paper and in OpenAI Baselines: the total priority is cut into as
+/// many equal ranges as there are items to draw, and one is drawn from each. Without strata, the
+/// items of a batch are drawn independently; both have the same `P(i)`.
 ///
 /// **Weights.** The paper's Algorithm 1 divides each weight by max w, "so that they only scale the
 /// update downwards", and does not say whether the maximum is that of the batch or of the buffer.
-/// Here it is the true maximum, over all items in the buffer that can be drawn, so that an item's
-/// weight does not depend on what else is in its batch: `w_i = (min_j P(j) / P(i))^β`.
+/// [`Normalization`] says which; from the start it is the buffer's.
 ///
 /// With the feature `serde`, it is the settings that are written and read, not what is known about
 /// the items of a buffer.
@@ -59,6 +59,22 @@ pub struct Prioritized {
     points: Vec<f64>,
 }
 
+/// Which weight becomes 1, so that all others are below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Normalization {
+    /// The largest weight of all items in the buffer that can be drawn, whether they are in the
+    /// batch or not: `w_i = (min_j P(j) / P(i))^β`. An item's weight does not depend on what else is
+    /// in its batch. This is what OpenAI Baselines does.
+    #[default]
+    Buffer,
+    /// The largest weight of the batch: each batch has an item of weight 1. One item that is hardly
+    /// ever drawn does not make all other weights small. This is what Dopamine does.
+    Batch,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -67,11 +83,20 @@ struct Settings {
     beta: f64,
     final_beta: f64,
     epsilon: f64,
+    stratified: bool,
+    normalization: Normalization,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { alpha: 0.6, beta: 0.4, final_beta: 1.0, epsilon: 1e-6 }
+        Self {
+            alpha: 0.6,
+            beta: 0.4,
+            final_beta: 1.0,
+            epsilon: 1e-6,
+            stratified: true,
+            normalization: Normalization::Buffer,
+        }
     }
 }
 
@@ -138,6 +163,17 @@ impl Prioritized {
         Ok(Self { settings: Settings { epsilon, ..self.settings }, ..self })
     }
 
+    /// Sets whether a batch is drawn from equal ranges of the total priority, one item from each,
+    /// or each item independently of the others.
+    pub fn with_strata(self, stratified: bool) -> Self {
+        Self { settings: Settings { stratified, ..self.settings }, ..self }
+    }
+
+    /// Sets which weight becomes 1.
+    pub fn with_normalization(self, normalization: Normalization) -> Self {
+        Self { settings: Settings { normalization, ..self.settings }, ..self }
+    }
+
     /// How much priorities matter.
     pub fn alpha(&self) -> f64 {
         self.settings.alpha
@@ -157,6 +193,16 @@ impl Prioritized {
     /// What is added to every priority.
     pub fn epsilon(&self) -> f64 {
         self.settings.epsilon
+    }
+
+    /// Whether one item is drawn from each of as many equal ranges as a batch has items.
+    pub fn strata(&self) -> bool {
+        self.settings.stratified
+    }
+
+    /// Which weight becomes 1.
+    pub fn normalization(&self) -> Normalization {
+        self.settings.normalization
     }
 }
 
@@ -180,10 +226,10 @@ impl Sampler for Prioritized {
         self.largest = 1.0;
     }
 
-    fn draw<R: Rng + ?Sized>(
+    fn draw(
         &mut self,
         _len: usize,
-        rng: &mut R,
+        rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()> {
@@ -191,15 +237,18 @@ impl Sampler for Prioritized {
         if total <= 0.0 {
             return Err(Error::AllZero);
         }
-        let stratum = total / slots.len() as f64;
         self.points.clear();
-        self.points.extend((0..slots.len()).map(|i| (i as f64 + rng.random::<f64>()) * stratum));
-        self.tree.find(&mut self.points, slots);
-
-        let (smallest, beta) = (self.tree.smallest(), self.beta() as f32);
-        for (&slot, weight) in slots.iter().zip(weights) {
-            *weight = ((smallest / self.tree.get(slot)) as f32).powf(beta);
+        self.points.resize(slots.len(), 0.0);
+        random::fill_fractions(rng, &mut self.points);
+        if self.settings.stratified {
+            let stratum = total / slots.len() as f64;
+            let strata = self.points.iter_mut().enumerate();
+            strata.for_each(|(i, point)| *point = (i as f64 + *point) * stratum);
+        } else {
+            self.points.iter_mut().for_each(|point| *point *= total);
         }
+        self.tree.find(&mut self.points, slots);
+        self.weigh(slots, weights);
         Ok(())
     }
 
@@ -220,7 +269,23 @@ impl Sampler for Prioritized {
     }
 }
 
-fn check_fraction(name: &'static str, value: f64) -> Result<f64> {
+impl Prioritized {
+    /// The importance weights of the items in `slots`.
+    fn weigh(&mut self, slots: &[usize], weights: &mut [f32]) {
+        let smallest_in_buffer = self.tree.smallest();
+        let masses = slots.iter().map(|&slot| self.tree.get(slot));
+        let smallest = match self.settings.normalization {
+            Normalization::Buffer => smallest_in_buffer,
+            Normalization::Batch => masses.clone().fold(f64::INFINITY, f64::min),
+        };
+        let beta = self.beta() as f32;
+        for (mass, weight) in masses.zip(weights) {
+            *weight = ((smallest / mass) as f32).powf(beta);
+        }
+    }
+}
+
+pub(super) fn check_fraction(name: &'static str, value: f64) -> Result<f64> {
     if (0.0..=1.0).contains(&value) {
         Ok(value)
     } else {
@@ -236,6 +301,8 @@ impl TryFrom<Settings> for Prioritized {
             .with_alpha(unchecked.alpha)?
             .with_beta(unchecked.beta)?
             .with_final_beta(unchecked.final_beta)?
+            .with_strata(unchecked.stratified)
+            .with_normalization(unchecked.normalization)
             .with_epsilon(unchecked.epsilon)
     }
 }
@@ -308,6 +375,28 @@ mod tests {
         let (slots, weights) = draw(&mut sampler, 4).unwrap();
         assert_eq!(slots, [0; 4]);
         assert_relative_eq!(weights[0], 1e-6, max_relative = 1e-6);
+    }
+
+    #[test]
+    fn weights_can_be_divided_by_the_maximum_of_the_batch() {
+        let sampler = with_priorities(1.0, 1.0, &[1.0, 0.5, 1e-9]);
+        let mut sampler = sampler.with_normalization(Normalization::Batch);
+        let (slots, weights) = draw(&mut sampler, 6).unwrap();
+        assert_eq!(slots, [0, 0, 0, 0, 1, 1]);
+        assert_eq!(weights, [0.5, 0.5, 0.5, 0.5, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn without_strata_two_items_can_come_from_one_range() {
+        let priorities = [1.0; 50];
+        let mut stratified = with_priorities(1.0, 0.4, &priorities);
+        assert!(draw(&mut stratified, 50).unwrap().0.into_iter().eq(0..50));
+        let mut independent = with_priorities(1.0, 0.4, &priorities).with_strata(false);
+        let mut slots = draw(&mut independent, 50).unwrap().0;
+        assert!(!slots.is_sorted());
+        slots.sort_unstable();
+        slots.dedup();
+        assert!(slots.len() < 50);
     }
 
     #[test]
@@ -405,7 +494,9 @@ mod tests {
         let sampler: Prioritized = serde_json::from_str(r#"{"alpha": 0.7}"#).unwrap();
         assert_eq!((sampler.alpha(), sampler.beta(), sampler.epsilon()), (0.7, 0.4, 1e-6));
         let text = serde_json::to_string(&sampler).unwrap();
-        assert_eq!(text, r#"{"alpha":0.7,"beta":0.4,"final_beta":1.0,"epsilon":1e-6}"#);
+        let expected = r#"{"alpha":0.7,"beta":0.4,"final_beta":1.0,"epsilon":1e-6,"#;
+        let rest = r#""stratified":true,"normalization":"buffer"}"#;
+        assert_eq!(text, format!("{expected}{rest}"));
         let error = serde_json::from_str::<Prioritized>(r#"{"beta": 2.0}"#).unwrap_err();
         assert!(error.to_string().starts_with("beta must be between 0 and 1, got 2"));
     }

@@ -1,0 +1,95 @@
+//! Random numbers by the block: a generator that is only known while running is asked once for many,
+//! so that not knowing it costs nothing.
+
+use rand::RngCore;
+
+/// How many numbers are asked for at once.
+const BLOCK: usize = 64;
+
+/// Fills `out` with numbers from 0 up to, and not including, `bound`, which is at least 1. Each is
+/// exactly as likely as any other.
+///
+/// Lemire 2019, "Fast random integer generation in an interval", ACM TOMACS 29(1).
+pub(crate) fn fill_below(rng: &mut dyn RngCore, bound: usize, out: &mut [usize]) {
+    for_blocks(rng, out, |rng, out, random| *out = below_from(random, rng, bound as u64) as usize);
+}
+
+/// Fills `out` with multiples of 2⁻⁵³ from 0 up to, and not including, 1.
+pub(crate) fn fill_fractions(rng: &mut dyn RngCore, out: &mut [f64]) {
+    for_blocks(rng, out, |_, out, random| *out = fraction(random));
+}
+
+/// The first 53 bits as a number in `[0, 1)`.
+pub(crate) fn fraction(random: u64) -> f64 {
+    (random >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+}
+
+/// The high half of the product is the number. The few products whose low half would make some
+/// numbers likelier than others are drawn again.
+#[inline]
+fn below_from(random: u64, rng: &mut (impl RngCore + ?Sized), bound: u64) -> u64 {
+    let mut product = u128::from(random) * u128::from(bound);
+    if (product as u64) < bound {
+        let uneven = bound.wrapping_neg() % bound;
+        while (product as u64) < uneven {
+            product = u128::from(rng.next_u64()) * u128::from(bound);
+        }
+    }
+    (product >> 64) as u64
+}
+
+fn for_blocks<T>(
+    rng: &mut dyn RngCore,
+    out: &mut [T],
+    mut each: impl FnMut(&mut dyn RngCore, &mut T, u64),
+) {
+    let mut bytes = [[0; 8]; BLOCK];
+    for out in out.chunks_mut(BLOCK) {
+        let bytes = &mut bytes[..out.len()];
+        rng.fill_bytes(bytes.as_flattened_mut());
+        for (out, bytes) in out.iter_mut().zip(bytes) {
+            each(rng, out, u64::from_le_bytes(*bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives these numbers, one after another.
+    struct Given<'a>(std::slice::Iter<'a, u64>);
+
+    impl RngCore for Given<'_> {
+        fn next_u32(&mut self) -> u32 {
+            self.next_u64() as u32
+        }
+
+        fn next_u64(&mut self) -> u64 {
+            *self.0.next().expect("enough numbers")
+        }
+
+        fn fill_bytes(&mut self, out: &mut [u8]) {
+            out.as_chunks_mut().0.iter_mut().for_each(|out| *out = self.next_u64().to_le_bytes());
+        }
+    }
+
+    #[test]
+    fn a_number_that_would_be_uneven_is_drawn_again() {
+        // Of the 2^64 numbers, 2^64 mod 6 = 4 have to go so that 6 divides the rest: 0 and the
+        // first of each further sixth, where it starts before the true sixth does.
+        let numbers = [0, u64::MAX / 6 + 1, u64::MAX];
+        let mut out = [7];
+        fill_below(&mut Given(numbers.iter()), 6, &mut out);
+        assert_eq!(out, [5]);
+        fill_below(&mut Given([1].iter()), 6, &mut out);
+        assert_eq!(out, [0]);
+    }
+
+    #[test]
+    fn fractions_stay_below_one() {
+        let mut out = [f64::NAN; 3];
+        fill_fractions(&mut Given([0, u64::MAX, 1 << 63].iter()), &mut out);
+        assert_eq!(out, [0.0, 1.0 - f64::EPSILON / 2.0, 0.5]);
+    }
+}
