@@ -121,6 +121,35 @@ pub enum Error {
          set one above 0, or use an epsilon above 0"
     )]
     AllZero,
+    /// No episode in the buffer is long enough for a sequence.
+    #[error(
+        "the buffer holds no sequence of {length} items of one episode: \
+         push more, or draw shorter sequences"
+    )]
+    NoSequence {
+        /// The number of items in a sequence.
+        length: usize,
+    },
+    /// A column that says where an item comes from, or where an episode ends, must be a scalar.
+    #[error(
+        "column {name:?} cannot be marked: it must hold one number an item, got shape {shape:?}"
+    )]
+    Mark {
+        /// The column.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// An item comes from a stream that was not announced.
+    #[error("column {name:?} names the stream of an item: it must be in 0..{streams}, got {got}")]
+    Stream {
+        /// The column.
+        name: String,
+        /// The number of streams that there are.
+        streams: usize,
+        /// What came.
+        got: i64,
+    },
     /// A setting is outside its legal range.
     #[error("{name} must be {legal}, got {got}")]
     Setting {

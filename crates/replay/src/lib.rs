@@ -6,24 +6,32 @@
 //! - [`Buffer`]: push, sample, priorities; the memory it takes.
 //! - [`Batch`]: what a sample is copied into, as slices and as ndarray views.
 //! - [`ItemId`]: names an item, and knows when it has been overwritten.
-//! - [`Uniform`], [`Prioritized`]: which items are drawn; [`Sampler`] to write your own.
+//! - [`Uniform`], [`WithoutReplacement`], [`Prioritized`], [`RankBased`], [`Sequences`]: which items
+//!   are drawn; [`Sampler`] to write your own.
+//! - [`FirstInFirstOut`], [`Reservoir`], [`LowestPriority`]: which item makes room for a new one;
+//!   [`Eviction`] to write your own. [`BufferBuilder`] takes them, and other rare settings.
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
 mod buffer;
+mod directory;
 mod element;
 mod error;
+mod eviction;
+mod heap;
 mod memory;
-mod ring;
 mod rows;
 mod sampler;
 mod schema;
 
 pub use batch::Batch;
-pub use buffer::Buffer;
+pub use buffer::{Buffer, BufferBuilder};
+pub use directory::{ItemId, ItemIds, Items};
 pub use element::{DType, Element, Value};
 pub use error::{Error, Result};
-pub use ring::{ItemId, ItemIds};
-pub use sampler::{Normalization, Prioritized, Sampler, Uniform};
+pub use eviction::{Eviction, FirstInFirstOut, LowestPriority, Reservoir};
+pub use sampler::{
+    Arrival, Normalization, Prioritized, RankBased, Sampler, Sequences, Uniform, WithoutReplacement,
+};
 pub use schema::{Column, ColumnInfo, Schema};

@@ -29,6 +29,19 @@ pub(crate) fn resize<T: Clone>(
     Ok(())
 }
 
+/// Takes the memory for `capacity` elements of an empty vector. Where the allocator refuses although
+/// [`check`] did not, `refused` makes the error.
+pub(crate) fn reserve<T: Clone + Default>(
+    vec: &mut Vec<T>,
+    capacity: usize,
+    refused: impl FnOnce() -> Error,
+) -> Result<()> {
+    // Written to, so that the memory is not just promised.
+    resize(vec, capacity, T::default(), refused)?;
+    vec.clear();
+    Ok(())
+}
+
 /// The error that says so.
 pub(crate) fn refused(what: String, needed: u128) -> Error {
     Error::Memory { what, needed, available: available() }

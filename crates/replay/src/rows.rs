@@ -28,6 +28,11 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// The bytes that so many rows take.
+    pub(crate) fn bytes(schema: &Schema, capacity: usize) -> u128 {
+        capacity as u128 * schema.bytes_per_item() as u128
+    }
+
     /// Room for `capacity` rows. The memory is written to, not just promised, so that it is truly
     /// there.
     pub(crate) fn new(
@@ -58,12 +63,19 @@ impl Rows {
         }
     }
 
-    /// Copies the rows in `slots`, in this order, to columns that are as long as they are.
-    pub(crate) fn gather(&self, slots: &[usize], columns: &mut [Data]) {
+    /// Puts the row in slot `last` into `slot`.
+    pub(crate) fn remove(&mut self, slot: usize, last: usize) {
+        let last = last * self.stride;
+        self.bytes.copy_within(last..last + self.stride, slot * self.stride);
+    }
+
+    /// Copies the rows in `slots`, in this order, to the rows from `row` on of columns that are long
+    /// enough.
+    pub(crate) fn gather(&self, row: usize, slots: &[usize], columns: &mut [Data]) {
         for (block, slots) in slots.chunks(BLOCK).enumerate() {
             self.touch(slots);
             for (column, &place) in columns.iter_mut().zip(&self.places) {
-                column.gather(block * BLOCK, &self.bytes, place, slots);
+                column.gather(row + block * BLOCK, &self.bytes, place, slots);
             }
         }
     }
@@ -103,7 +115,7 @@ mod tests {
             let mut columns = vec![DType::Bool.data(), DType::F64.data()];
             columns[0].resize(4, || unreachable!()).unwrap();
             columns[1].resize(4 * width, || unreachable!()).unwrap();
-            rows.gather(&slots, &mut columns);
+            rows.gather(0, &slots, &mut columns);
 
             let sources = [1, 2, 4, 4];
             assert_eq!(slice::<bool>(&columns[0]), sources.map(|row| odd[row]));

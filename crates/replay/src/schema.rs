@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
-use crate::{DType, Element, Error, Result};
+use crate::{Arrival, DType, Element, Error, Result, Value};
 
 /// The columns of a buffer, in the order in which their values are pushed.
 ///
@@ -25,6 +25,10 @@ use crate::{DType, Element, Error, Result};
 pub struct Schema {
     columns: Vec<ColumnInfo>,
     bytes_per_item: usize,
+    /// The columns that end an episode where they are true.
+    ends: Vec<usize>,
+    /// The column that names the stream, and how many streams there are.
+    stream: Option<(usize, usize)>,
 }
 
 impl Schema {
@@ -85,6 +89,42 @@ impl Schema {
         }
     }
 
+    /// Says that an item is the last of its episode where this column is true. Several columns can be
+    /// marked, such as *terminated* and *truncated*; any of them ends the episode.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mark`] for a column that is not a scalar; a handle of another schema.
+    pub fn mark_episode_end(&mut self, column: Column<bool>) -> Result<()> {
+        let index = self.scalar(column)?;
+        if !self.ends.contains(&index) {
+            self.ends.push(index);
+        }
+        Ok(())
+    }
+
+    /// Says that this column names the environment that an item comes from, from 0 up to, and not
+    /// including, `streams`: items of several environments may then be pushed in any order, as long
+    /// as those of one environment are in theirs. Without it, all items are of one stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mark`] for a column that is not a scalar; a handle of another schema;
+    /// [`Error::Setting`] for no streams.
+    pub fn mark_stream(&mut self, column: Column<i64>, streams: usize) -> Result<()> {
+        let index = self.scalar(column)?;
+        if streams == 0 {
+            return Err(Error::Setting { name: "streams", legal: "at least 1", got: 0.0 });
+        }
+        self.stream = Some((index, streams));
+        Ok(())
+    }
+
+    /// The number of streams that items come from.
+    pub fn streams(&self) -> usize {
+        self.stream.map_or(1, |(_, streams)| streams)
+    }
+
     /// The columns, in the order in which they were declared.
     pub fn columns(&self) -> &[ColumnInfo] {
         &self.columns
@@ -93,6 +133,41 @@ impl Schema {
     /// The bytes that the columns of one item take.
     pub fn bytes_per_item(&self) -> usize {
         self.bytes_per_item
+    }
+
+    /// How the item in this row of `values`, whose types and lengths have been checked, comes.
+    #[inline]
+    pub(crate) fn arrival(&self, row: usize, values: &[Value<'_>]) -> Result<Arrival> {
+        if self.stream.is_none() && self.ends.is_empty() {
+            return Ok(Arrival::default());
+        }
+        let true_at = |&index: &usize| matches!(values[index], Value::Bool(ends) if ends[row]);
+        let ends_episode = self.ends.iter().any(true_at);
+        let stream = match self.stream {
+            Some((index, streams)) => match values[index] {
+                Value::I64(stream) => usize::try_from(stream[row])
+                    .ok()
+                    .filter(|&stream| stream < streams)
+                    .ok_or_else(|| Error::Stream {
+                        name: self.columns[index].name.clone(),
+                        streams,
+                        got: stream[row],
+                    })?,
+                _ => 0,
+            },
+            None => 0,
+        };
+        Ok(Arrival { stream, ends_episode })
+    }
+
+    /// The position of a column with one element an item.
+    fn scalar<T: Element>(&self, column: Column<T>) -> Result<usize> {
+        let index = self.check(column)?;
+        let info = &self.columns[index];
+        if info.width != 1 {
+            return Err(Error::Mark { name: info.name.clone(), shape: info.shape.clone() });
+        }
+        Ok(index)
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -214,6 +289,36 @@ mod tests {
             assert!(matches!(schema.column::<f64>("x", shape), Err(Error::Shape { .. })));
         }
         assert_eq!(schema, before);
+    }
+
+    #[test]
+    fn marks_say_how_an_item_comes() {
+        let mut schema = Schema::new();
+        let environment = schema.column::<i64>("environment", &[]).unwrap();
+        let terminated = schema.column::<bool>("terminated", &[]).unwrap();
+        let truncated = schema.column::<bool>("truncated", &[1]).unwrap();
+        let pair = schema.column::<bool>("pair", &[2]).unwrap();
+        let values: [Value<'_>; 4] = [
+            (&[2_i64, 3, -1]).into(),
+            (&[false, true, false]).into(),
+            (&[true, false, false]).into(),
+            (&[true; 6]).into(),
+        ];
+        assert_eq!(schema.arrival(0, &values).unwrap(), Arrival::default());
+        schema.mark_episode_end(terminated).unwrap();
+        schema.mark_episode_end(truncated).unwrap();
+        schema.mark_stream(environment, 3).unwrap();
+        assert_eq!(schema.streams(), 3);
+        let first = Arrival { stream: 2, ends_episode: true };
+        assert_eq!(schema.arrival(0, &values).unwrap(), first);
+        for (row, got) in [(1, 3), (2, -1)] {
+            let message = schema.arrival(row, &values).unwrap_err().to_string();
+            let start = r#"column "environment" names the stream of an item: it must be in 0..3"#;
+            assert_eq!(message, format!("{start}, got {got}"));
+        }
+        let message = schema.mark_episode_end(pair).unwrap_err().to_string();
+        assert!(message.ends_with("one number an item, got shape [2]"), "{message}");
+        assert!(schema.mark_stream(environment, 0).is_err());
     }
 
     #[test]

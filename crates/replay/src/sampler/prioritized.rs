@@ -10,7 +10,7 @@
 use rand::RngCore;
 
 use super::tree::SumTree;
-use super::{Sampler, random};
+use super::{Arrival, Sampler, random};
 use crate::{Error, Result};
 
 /// Draws items in proportion to their priority, the magnitude of their last temporal-difference
@@ -207,18 +207,24 @@ impl Prioritized {
 }
 
 impl Sampler for Prioritized {
-    fn bytes(&self, capacity: usize) -> u128 {
+    fn bytes(&self, capacity: usize, _streams: usize) -> u128 {
         SumTree::bytes(capacity)
     }
 
-    fn reserve(&mut self, capacity: usize) -> Result<()> {
+    fn reserve(&mut self, capacity: usize, _streams: usize) -> Result<()> {
         self.tree = SumTree::new(capacity)?;
         self.largest = 1.0;
         Ok(())
     }
 
-    fn inserted(&mut self, slot: usize) {
+    fn inserted(&mut self, slot: usize, _arrival: Arrival) {
         self.tree.set(slot, self.largest);
+    }
+
+    fn removed(&mut self, slot: usize, last: usize) {
+        let moved = self.tree.get(last);
+        self.tree.set(slot, moved);
+        self.tree.set(last, 0.0);
     }
 
     fn cleared(&mut self) {
@@ -237,16 +243,8 @@ impl Sampler for Prioritized {
         if total <= 0.0 {
             return Err(Error::AllZero);
         }
-        self.points.clear();
-        self.points.resize(slots.len(), 0.0);
-        random::fill_fractions(rng, &mut self.points);
-        if self.settings.stratified {
-            let stratum = total / slots.len() as f64;
-            let strata = self.points.iter_mut().enumerate();
-            strata.for_each(|(i, point)| *point = (i as f64 + *point) * stratum);
-        } else {
-            self.points.iter_mut().for_each(|point| *point *= total);
-        }
+        let stratified = self.settings.stratified;
+        random::fill_points(rng, total, slots.len(), stratified, &mut self.points);
         self.tree.find(&mut self.points, slots);
         self.weigh(slots, weights);
         Ok(())
@@ -326,9 +324,9 @@ mod tests {
     fn with_priorities(alpha: f64, beta: f64, priorities: &[f32]) -> Prioritized {
         let mut sampler = Prioritized::new().with_alpha(alpha).unwrap().with_beta(beta).unwrap();
         sampler = sampler.with_epsilon(0.0).unwrap();
-        sampler.reserve(priorities.len()).unwrap();
+        sampler.reserve(priorities.len(), 1).unwrap();
         let slots: Vec<usize> = (0..priorities.len()).collect();
-        slots.iter().for_each(|&slot| sampler.inserted(slot));
+        slots.iter().for_each(|&slot| sampler.inserted(slot, Arrival::default()));
         sampler.set_priorities(&slots, priorities).unwrap();
         sampler
     }
@@ -442,13 +440,13 @@ mod tests {
     #[test]
     fn a_new_item_gets_the_largest_priority_seen_so_far() {
         let mut sampler = with_priorities(1.0, 0.4, &[0.5, 3.0, 0.25]);
-        sampler.inserted(0);
+        sampler.inserted(0, Arrival::default());
         assert_eq!(sampler.tree.get(0), 3.0);
         sampler.set_priorities(&[1], &[0.5]).unwrap(); // the largest is gone, but was seen
-        sampler.inserted(2);
+        sampler.inserted(2, Arrival::default());
         assert_eq!(sampler.tree.get(2), 3.0);
         sampler.cleared();
-        sampler.inserted(0);
+        sampler.inserted(0, Arrival::default());
         assert_eq!(sampler.tree.get(0), 1.0);
     }
 

@@ -14,13 +14,39 @@ pub(crate) fn fill_below(rng: &mut dyn RngCore, bound: usize, out: &mut [usize])
     for_blocks(rng, out, |rng, out, random| *out = below_from(random, rng, bound as u64) as usize);
 }
 
+/// One number from 0 up to, and not including, `bound`, which is at least 1.
+pub(super) fn below(rng: &mut dyn RngCore, bound: usize) -> usize {
+    below_from(rng.next_u64(), rng, bound as u64) as usize
+}
+
+/// Fills `points` with `n` points in `[0, total)`: one from each of `n` equal ranges, in order, or
+/// each from anywhere.
+pub(crate) fn fill_points(
+    rng: &mut dyn RngCore,
+    total: f64,
+    n: usize,
+    stratified: bool,
+    points: &mut Vec<f64>,
+) {
+    points.clear();
+    points.resize(n, 0.0);
+    fill_fractions(rng, points);
+    if stratified {
+        let stratum = total / n as f64;
+        let strata = points.iter_mut().enumerate();
+        strata.for_each(|(i, point)| *point = (i as f64 + *point) * stratum);
+    } else {
+        points.iter_mut().for_each(|point| *point *= total);
+    }
+}
+
 /// Fills `out` with multiples of 2⁻⁵³ from 0 up to, and not including, 1.
-pub(crate) fn fill_fractions(rng: &mut dyn RngCore, out: &mut [f64]) {
+fn fill_fractions(rng: &mut dyn RngCore, out: &mut [f64]) {
     for_blocks(rng, out, |_, out, random| *out = fraction(random));
 }
 
 /// The first 53 bits as a number in `[0, 1)`.
-pub(crate) fn fraction(random: u64) -> f64 {
+fn fraction(random: u64) -> f64 {
     (random >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
