@@ -150,6 +150,25 @@ pub enum Error {
         /// What came.
         got: i64,
     },
+    /// The buffers of a mixture do not fit together.
+    #[error(
+        "the buffers of a mixture must hold the same columns and be drawn from in the same lengths: \
+         {expected}; got {got}"
+    )]
+    Mixture {
+        /// The columns of the first buffer, and how many items it draws at a time.
+        expected: String,
+        /// Those of the other.
+        got: String,
+    },
+    /// The mixture has no such buffer.
+    #[error("the mixture has {buffers} buffers, 0 to {}: there is no buffer {position}", buffers - 1)]
+    Source {
+        /// The position that was asked for.
+        position: usize,
+        /// The number of buffers.
+        buffers: usize,
+    },
     /// A setting is outside its legal range.
     #[error("{name} must be {legal}, got {got}")]
     Setting {

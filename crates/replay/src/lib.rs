@@ -10,6 +10,7 @@
 //!   are drawn; [`Sampler`] to write your own.
 //! - [`FirstInFirstOut`], [`Reservoir`], [`LowestPriority`]: which item makes room for a new one;
 //!   [`Eviction`] to write your own. [`BufferBuilder`] takes them, and other rare settings.
+//! - [`Mixture`]: several buffers, drawn from as one.
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
 //! - [`Error`]: everything that can go wrong.
 
@@ -21,6 +22,7 @@ mod error;
 mod eviction;
 mod heap;
 mod memory;
+mod mixture;
 mod rows;
 mod sampler;
 mod schema;
@@ -31,6 +33,7 @@ pub use directory::{ItemId, ItemIds, Items};
 pub use element::{DType, Element, Value};
 pub use error::{Error, Result};
 pub use eviction::{Eviction, FirstInFirstOut, LowestPriority, Reservoir};
+pub use mixture::Mixture;
 pub use sampler::{
     Arrival, Normalization, Prioritized, RankBased, Sampler, Sequences, Uniform, WithoutReplacement,
 };

@@ -210,14 +210,7 @@ impl<S: Sampler> Buffer<S> {
     /// Slices of different lengths, or a priority that is negative, NaN or infinite; no priority
     /// has been changed then.
     pub fn set_priorities(&mut self, items: &[ItemId], priorities: &[f32]) -> Result<usize> {
-        if items.len() != priorities.len() {
-            let (items, priorities) = (items.len(), priorities.len());
-            return Err(Error::PriorityCount { items, priorities });
-        }
-        let illegal = |&priority: &f32| !(0.0..f32::INFINITY).contains(&priority);
-        if let Some(index) = priorities.iter().position(illegal) {
-            return Err(Error::Priority { index, value: priorities[index] });
-        }
+        check_priorities(items.len(), priorities)?;
         let (slots, kept) = &mut self.held;
         slots.clear();
         kept.clear();
@@ -374,6 +367,18 @@ impl<S: Sampler> Buffer<S> {
                 self.remove(slot);
             }
         }
+    }
+}
+
+/// Whether these are priorities, and as many as there are items.
+pub(crate) fn check_priorities(items: usize, priorities: &[f32]) -> Result<()> {
+    if items != priorities.len() {
+        return Err(Error::PriorityCount { items, priorities: priorities.len() });
+    }
+    let illegal = |&priority: &f32| !(0.0..f32::INFINITY).contains(&priority);
+    match priorities.iter().position(illegal) {
+        Some(index) => Err(Error::Priority { index, value: priorities[index] }),
+        None => Ok(()),
     }
 }
 

@@ -6,18 +6,44 @@ use std::fmt;
 ///
 /// An id is never given out again: when its item has been overwritten or removed, the id is *stale*,
 /// and the buffer says so instead of giving another item's data. Ids are ordered by age, older first.
-/// They mean nothing to another buffer.
+/// They mean nothing to another buffer; those in a batch of a [`Mixture`](crate::Mixture) also say
+/// which of its buffers they belong to, and mean something to that mixture alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemId(pub(super) u64);
+
+/// Below this bit is the item's number, above it the position of its buffer in a mixture: 2⁴⁸ items
+/// are nine years of a million a second.
+const SOURCE_BIT: u32 = 48;
 
 impl ItemId {
     /// Fills memory that is about to be overwritten.
     pub(crate) const PLACEHOLDER: Self = Self(u64::MAX);
+
+    /// The number of buffers that a mixture can have, so that an id can say which it is of.
+    pub(crate) const SOURCES: usize = 1 << (u64::BITS - SOURCE_BIT);
+
+    /// The id that the buffer at this position gave out, as an id of the mixture.
+    pub(crate) fn in_source(self, source: usize) -> Self {
+        Self(self.0 | ((source as u64) << SOURCE_BIT))
+    }
+
+    /// The position of the buffer in the mixture that gave it out; 0 outside of mixtures.
+    pub fn source(self) -> usize {
+        (self.0 >> SOURCE_BIT) as usize
+    }
+
+    /// The id as the buffer gave it out, before the mixture.
+    pub(crate) fn of_buffer(self) -> Self {
+        Self(self.0 & ((1 << SOURCE_BIT) - 1))
+    }
 }
 
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "item {}", self.0)
+        match self.source() {
+            0 => write!(f, "item {}", self.0),
+            source => write!(f, "item {} of buffer {source}", self.of_buffer().0),
+        }
     }
 }
 
