@@ -187,6 +187,17 @@ pub enum Error {
         /// The number of items.
         len: usize,
     },
+    /// The sampler was put in place of another, after items had come.
+    #[error(
+        "the sampler knows {known} of the {len} items: it was put in after they came; \
+         make the buffer with it"
+    )]
+    ForeignSampler {
+        /// The number of items that it has heard of.
+        known: usize,
+        /// The number of items.
+        len: usize,
+    },
     /// A sampler written outside this crate failed.
     #[error("the sampler failed: {0}")]
     Sampler(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -59,8 +59,12 @@ impl Heap {
         &self.order
     }
 
-    /// A new item is in this slot, which is occupied or the next free one.
+    /// A new item is in this slot, which is occupied or the next free one. Any other is ignored, as
+    /// what a heap that was not there from the start does not know.
     pub(crate) fn insert(&mut self, slot: usize, priority: f32) {
+        if slot > self.len() {
+            return;
+        }
         if slot == self.len() {
             self.order.push(slot);
             self.positions.push(slot);
@@ -79,7 +83,11 @@ impl Heap {
     }
 
     /// The item in `slot` is gone, and the one in `last`, the highest slot, has moved there.
+    /// What it does not know is ignored.
     pub(crate) fn remove(&mut self, slot: usize, last: usize) {
+        if slot > last || last + 1 != self.len() {
+            return;
+        }
         let position = self.positions[slot];
         let end = self.len() - 1;
         self.swap(position, end);

@@ -112,9 +112,7 @@ impl<S: Sampler> Buffer<S> {
             }
             return Ok(self.directory.latest(rows));
         };
-        // Of the rows that would be overwritten at once nothing is seen but their ids.
-        let mut row = rows.saturating_sub(ring.capacity());
-        let mut slot = ring.head_after(row);
+        let (mut row, mut slot) = (0, ring.head());
         while row < rows {
             let run = (rows - row).min(ring.capacity() - slot);
             self.rows.write(slot, row..row + run, values);
@@ -328,6 +326,7 @@ impl<S: Sampler> Buffer<S> {
                     let oldest = table.oldest().unwrap_or(0);
                     let victim = self.eviction.victim(len, oldest);
                     let Some(slot) = victim.filter(|&slot| slot < len) else {
+                        self.sampler.passed(arrival);
                         return table.pass();
                     };
                     (slot, table.replace(slot))

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::*;
-use crate::{Column, Prioritized, Uniform};
+use crate::{Column, Prioritized, RankBased, Sequences, Uniform, WithoutReplacement};
 
 /// Rows of a scalar and a pair.
 fn buffer<S: Sampler>(capacity: usize, sampler: S) -> (Buffer<S>, Column<i64>, Column<f32>) {
@@ -241,6 +241,25 @@ fn a_sampler_put_in_later_is_an_error_not_a_panic() {
     push(&mut buffer, 1);
     let result = buffer.sample(1, &mut rng(), &mut Batch::new());
     assert!(matches!(result, Err(Error::AllZero)));
+}
+
+#[test]
+fn samplers_that_know_nothing_of_the_items_say_so() {
+    let new: [fn() -> Box<dyn Sampler>; 3] = [
+        || Box::new(WithoutReplacement::new()),
+        || Box::new(RankBased::new()),
+        || Box::new(Sequences::new(1).unwrap()),
+    ];
+    for new in new {
+        let (mut buffer, ..) = buffer(3, new());
+        let ids: Vec<_> = (0..3).map(|n| push(&mut buffer, n)).collect();
+        *buffer.sampler_mut() = new();
+        push(&mut buffer, 3);
+        push(&mut buffer, 4);
+        buffer.set_priorities(&ids, &[1.0; 3]).unwrap();
+        let error = buffer.sample(1, &mut rng(), &mut Batch::new()).unwrap_err();
+        assert!(matches!(error, Error::ForeignSampler { len: 3, .. }), "{error}");
+    }
 }
 
 #[test]

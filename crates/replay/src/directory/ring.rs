@@ -36,7 +36,7 @@ impl Ring {
     }
 
     /// The slot of the item that comes after `rows` more.
-    pub(crate) fn head_after(&self, rows: usize) -> usize {
+    fn head_after(&self, rows: usize) -> usize {
         let (ahead, to_the_end) = (rows % self.capacity, self.capacity - self.head);
         if ahead < to_the_end { self.head + ahead } else { ahead - to_the_end }
     }

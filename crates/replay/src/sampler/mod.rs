@@ -97,6 +97,11 @@ pub trait Sampler {
         let _ = (slot, last);
     }
 
+    /// An item came that the eviction does not keep.
+    fn passed(&mut self, arrival: Arrival) {
+        let _ = arrival;
+    }
+
     /// All items are gone.
     fn cleared(&mut self) {}
 
@@ -164,6 +169,10 @@ impl<S: Sampler + ?Sized> Sampler for Box<S> {
 
     fn removed(&mut self, slot: usize, last: usize) {
         (**self).removed(slot, last);
+    }
+
+    fn passed(&mut self, arrival: Arrival) {
+        (**self).passed(arrival);
     }
 
     fn sequence_length(&self) -> usize {

@@ -38,11 +38,15 @@ impl Partition {
         &self.order[self.boundary..]
     }
 
-    /// Adds the next slot, to the back.
-    pub(super) fn append(&mut self) {
-        let slot = self.len();
-        self.order.push(slot);
-        self.positions.push(slot);
+    /// Puts a slot to the back: one that is there or the next free one. Any other is ignored, as what
+    /// a list that was not there from the start does not know.
+    pub(super) fn insert(&mut self, slot: usize) {
+        if slot == self.len() {
+            self.order.push(slot);
+            self.positions.push(slot);
+        } else if slot < self.len() {
+            self.move_to_back(slot);
+        }
     }
 
     pub(super) fn move_to_front(&mut self, slot: usize) {
@@ -64,7 +68,11 @@ impl Partition {
     }
 
     /// Takes `slot` out and gives its name to `last`, the highest slot, whose part stays the same.
+    /// What it does not know is ignored.
     pub(super) fn remove(&mut self, slot: usize, last: usize) {
+        if slot > last || last + 1 != self.len() {
+            return;
+        }
         self.move_to_back(slot);
         self.swap(self.positions[slot], last);
         self.order.pop();
@@ -106,7 +114,7 @@ mod tests {
                 let slot = n % model.len().max(1);
                 match kind {
                     0 | 1 => {
-                        partition.append();
+                        partition.insert(model.len());
                         model.push(false);
                     }
                     _ if model.is_empty() => {}

@@ -242,16 +242,16 @@ impl Sampler for RankBased {
 
     fn draw(
         &mut self,
-        _len: usize,
+        len: usize,
         rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()> {
-        self.sort_if_due();
         let n = self.heap.len();
-        if n == 0 {
-            return Err(Error::Empty);
+        if n != len {
+            return Err(Error::ForeignSampler { known: n, len });
         }
+        self.sort_if_due();
         random::fill_points(
             rng,
             self.law.sum(n),

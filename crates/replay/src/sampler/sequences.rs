@@ -19,7 +19,7 @@ const NONE: usize = usize::MAX;
 /// from, where several take turns, from the one of
 /// [`Schema::mark_stream`](crate::Schema::mark_stream). Without marks, all items are one episode.
 /// A sequence never joins two episodes or two streams, nor the newest item to the oldest, nor what
-/// came before an item that has been evicted to what came after it. Episodes that are shorter than
+/// came before an item that has been evicted, or was never kept, to what came after it. Episodes that are shorter than
 /// the sequences do not come.
 ///
 /// A batch of `n` sequences has `n · length` items, the items of each sequence one after another;
@@ -152,8 +152,11 @@ impl Sampler for Sequences {
 
     fn inserted(&mut self, slot: usize, arrival: Arrival) {
         let Arrival { stream, ends_episode } = arrival;
-        if slot == self.starts.len() {
-            self.starts.append();
+        if slot > self.links.len() || stream >= self.latest.len() {
+            return; // put in after other items came, and knows none of them
+        }
+        if slot == self.links.len() {
+            self.starts.insert(slot);
             self.links.push(Links { before: NONE, after: NONE, stream });
         } else {
             self.unlink(slot);
@@ -170,6 +173,9 @@ impl Sampler for Sequences {
     }
 
     fn removed(&mut self, slot: usize, last: usize) {
+        if slot > last || last + 1 != self.links.len() {
+            return;
+        }
         self.unlink(slot);
         self.starts.remove(slot, last);
         if slot != last {
@@ -188,6 +194,12 @@ impl Sampler for Sequences {
         self.links.pop();
     }
 
+    fn passed(&mut self, arrival: Arrival) {
+        if let Some(latest) = self.latest.get_mut(arrival.stream) {
+            *latest = NONE;
+        }
+    }
+
     fn cleared(&mut self) {
         self.starts.clear();
         self.links.clear();
@@ -200,11 +212,15 @@ impl Sampler for Sequences {
 
     fn draw(
         &mut self,
-        _len: usize,
+        len: usize,
         rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()> {
+        let known = self.links.len();
+        if known != len {
+            return Err(Error::ForeignSampler { known, len });
+        }
         let starts = self.starts.front();
         if starts.is_empty() {
             return Err(Error::NoSequence { length: self.length });

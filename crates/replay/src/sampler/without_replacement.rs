@@ -4,7 +4,7 @@ use rand::RngCore;
 
 use super::partition::Partition;
 use super::{Arrival, Sampler, random};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Goes through the buffer in *epochs*: in each, every item comes exactly once, in an order that the
 /// random generator settles. All weights are 1.
@@ -66,11 +66,7 @@ impl Sampler for WithoutReplacement {
     }
 
     fn inserted(&mut self, slot: usize, _arrival: Arrival) {
-        if slot == self.slots.len() {
-            self.slots.append();
-        } else {
-            self.slots.move_to_back(slot);
-        }
+        self.slots.insert(slot);
     }
 
     fn removed(&mut self, slot: usize, last: usize) {
@@ -83,11 +79,15 @@ impl Sampler for WithoutReplacement {
 
     fn draw(
         &mut self,
-        _len: usize,
+        len: usize,
         rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()> {
+        let known = self.slots.len();
+        if known != len {
+            return Err(Error::ForeignSampler { known, len });
+        }
         for slot in slots {
             if self.slots.back().is_empty() {
                 self.slots.move_all_to_back();
