@@ -24,6 +24,8 @@ pub struct Batch {
     pub(crate) weights: Vec<f32>,
     /// How many items, one after another, are a sequence.
     sequence_length: usize,
+    /// The numbers of the frames that are being copied.
+    frames: Vec<usize>,
 }
 
 impl Batch {
@@ -129,7 +131,7 @@ impl Batch {
 
     /// Copies the items in these of the `slots` out of a buffer.
     pub(crate) fn gather(&mut self, range: Range<usize>, rows: &Rows) {
-        rows.gather(range.start, &self.slots[range], &mut self.columns);
+        rows.gather(range.start, &self.slots[range], &mut self.columns, &mut self.frames);
     }
 
     /// Removes all items; columns and memory stay.

@@ -121,6 +121,17 @@ fn write<T: Bytes<SIZE>, const SIZE: usize>(bytes: &mut [u8], row: &[T]) {
     }
 }
 
+/// Whether the elements are stored as these bytes. Blocks are compared without a branch inside, so
+/// that many bytes are compared at a time.
+fn equals<T: Bytes<SIZE>, const SIZE: usize>(bytes: &[u8], elements: &[T]) -> bool {
+    let (bytes, _) = bytes.as_chunks::<SIZE>();
+    let mut blocks = elements.chunks(64).zip(bytes.chunks(64));
+    blocks.all(|(elements, bytes)| {
+        let pairs = elements.iter().zip(bytes);
+        pairs.fold(true, |equal, (element, bytes)| equal & (element.to_bytes() == *bytes))
+    })
+}
+
 macro_rules! elements {
     ($($variant:ident($type:ident, $to:expr, $from:expr)),* $(,)?) => {
         /// The element type of a column, as a value.
@@ -182,6 +193,13 @@ macro_rules! elements {
             /// Whether it has no elements.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
+            }
+
+            /// Whether elements `range` are, bit by bit, those stored as `bytes`.
+            pub(crate) fn equals(&self, range: Range<usize>, bytes: &[u8]) -> bool {
+                match *self {
+                    $(Self::$variant(value) => equals(bytes, &value[range]),)*
+                }
             }
 
             /// Stores elements `range`, whole rows, in the rows from `slot` on.
@@ -308,6 +326,23 @@ elements!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_compared_bit_by_bit() {
+        for len in [1, 63, 64, 65, 200] {
+            let mut numbers: Vec<f32> = (0..len).map(|n| n as f32).collect();
+            numbers[len / 2] = f32::NAN;
+            let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_ne_bytes()).collect();
+            assert!(Value::from(&numbers).equals(0..len, &bytes));
+            for at in [0, len - 1] {
+                let mut other = numbers.clone();
+                other[at] = -7.5;
+                assert!(!Value::from(&other).equals(0..len, &bytes));
+            }
+        }
+        assert!(!Value::from(&[0.0_f32]).equals(0..1, &(-0.0_f32).to_ne_bytes()));
+        assert!(Value::from(&[9_u8, 1, 2]).equals(1..3, &[1, 2]));
+    }
 
     #[test]
     fn a_value_is_made_from_whatever_is_contiguous() {

@@ -140,6 +140,14 @@ pub enum Error {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// A column cannot share its frames with others.
+    #[error("column {name:?} cannot share its frames: {problem}")]
+    Frames {
+        /// The column.
+        name: String,
+        /// What stands in the way.
+        problem: &'static str,
+    },
     /// An item comes from a stream that was not announced.
     #[error("column {name:?} names the stream of an item: it must be in 0..{streams}, got {got}")]
     Stream {

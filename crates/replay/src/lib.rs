@@ -4,6 +4,7 @@
 //!
 //! - [`Schema`], [`Column`]: what an item is made of, and the handles to read it with.
 //! - [`Buffer`]: push, sample, priorities; the memory it takes.
+//! - [`Account`]: what the memory of a buffer is for.
 //! - [`Batch`]: what a sample is copied into, as slices and as ndarray views.
 //! - [`ItemId`]: names an item, and knows when it has been overwritten.
 //! - [`Uniform`], [`WithoutReplacement`], [`Prioritized`], [`RankBased`], [`Sequences`]: which items
@@ -20,6 +21,7 @@ mod directory;
 mod element;
 mod error;
 mod eviction;
+mod frames;
 mod heap;
 mod memory;
 mod mixture;
@@ -28,7 +30,7 @@ mod sampler;
 mod schema;
 
 pub use batch::Batch;
-pub use buffer::{Buffer, BufferBuilder};
+pub use buffer::{Account, Buffer, BufferBuilder};
 pub use directory::{ItemId, ItemIds, Items};
 pub use element::{DType, Element, Value};
 pub use error::{Error, Result};

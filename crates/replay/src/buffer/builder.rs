@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Buffer;
 use super::uses::Uses;
+use super::{Account, Buffer};
 use crate::directory::Directory;
+use crate::frames::Pool;
 use crate::rows::Rows;
-use crate::{Error, Eviction, FirstInFirstOut, Result, Sampler, Schema, memory};
+use crate::{Error, Eviction, FirstInFirstOut, ItemId, Result, Sampler, Schema, memory};
 
 /// The settings of a [`Buffer`] beyond schema, capacity and sampler. Made by [`Buffer::builder`].
 ///
@@ -37,7 +38,11 @@ pub struct BufferBuilder {
     eviction: Box<dyn Eviction>,
     counts_uses: bool,
     max_times_sampled: Option<u32>,
+    frames_per_item: f64,
 }
+
+/// One for each item, and a tenth for the episodes' beginnings and ends.
+const FRAMES_PER_ITEM: f64 = 1.1;
 
 impl BufferBuilder {
     pub(super) fn new(schema: Schema, capacity: usize) -> Self {
@@ -47,6 +52,7 @@ impl BufferBuilder {
             eviction: Box::new(FirstInFirstOut),
             counts_uses: false,
             max_times_sampled: None,
+            frames_per_item: FRAMES_PER_ITEM,
         }
     }
 
@@ -80,6 +86,23 @@ impl BufferBuilder {
         Self { counts_uses: true, ..self }
     }
 
+    /// Sets how many frames there is room for, for each item and each group of columns that
+    /// [share](Schema::share_frames) them: 1.1 when nothing is said. An item adds one frame, and an
+    /// episode one more, or, where the first stack is not one frame repeated, as many as a stack has:
+    /// so 1.1 is enough for episodes that last 10 items or 40. Where frames run out, items make room
+    /// before the buffer is full.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless it is finite and at least 0.
+    pub fn with_frames_per_item(self, frames_per_item: f64) -> Result<Self> {
+        if !(0.0..f64::INFINITY).contains(&frames_per_item) {
+            let (name, legal) = ("frames per item", "finite and >= 0");
+            return Err(Error::Setting { name, legal, got: frames_per_item });
+        }
+        Ok(Self { frames_per_item, ..self })
+    }
+
     /// The buffer, with all the memory that it will ever need.
     ///
     /// # Errors
@@ -87,6 +110,7 @@ impl BufferBuilder {
     /// A schema without columns, a capacity of 0, or [`Error::Memory`] where all together needs more
     /// than is available.
     pub fn build<S: Sampler>(self, mut sampler: S) -> Result<Buffer<S>> {
+        let frames = self.frames();
         let Self { schema, capacity, mut eviction, .. } = self;
         if schema.columns().is_empty() {
             return Err(Error::NoColumns);
@@ -94,28 +118,57 @@ impl BufferBuilder {
         if capacity == 0 {
             return Err(Error::Capacity);
         }
-        let ring = eviction.is_first_in_first_out() && self.max_times_sampled.is_none();
+        let (groups, streams) = (schema.frame_groups(), schema.streams());
+        let ring = eviction.is_first_in_first_out()
+            && self.max_times_sampled.is_none()
+            && groups.is_empty();
         let counts_uses = self.counts_uses || self.max_times_sampled.is_some();
-        let parts = [
-            Rows::bytes(&schema, capacity),
-            Directory::bytes(capacity, ring),
-            sampler.bytes(capacity, schema.streams()),
-            if ring { 0 } else { eviction.bytes(capacity) },
-            if counts_uses { Uses::bytes(capacity) } else { 0 },
-        ];
-        let bytes = parts.into_iter().fold(0, u128::saturating_add);
+        let pools = groups.iter().zip(&frames).map(|(group, &frames)| Pool::bytes(group, frames));
+        let account = Account::new(
+            capacity,
+            &[
+                ("rows", Rows::bytes(&schema, capacity)),
+                ("frames", pools.fold(0, u128::saturating_add)),
+                ("table", Directory::bytes(capacity, ring)),
+                ("sampler", sampler.bytes(capacity, streams)),
+                ("eviction", if ring { 0 } else { eviction.bytes(capacity) }),
+                ("use counts", if counts_uses { Uses::bytes(capacity) } else { 0 }),
+            ],
+        );
         let what = || format!("a buffer of {capacity} items");
-        memory::check(what, bytes)?;
+        memory::check(what, account.needed())?;
 
-        let refused = || memory::refused(what(), bytes);
-        let rows = Rows::new(&schema, capacity, refused)?;
+        let refused = || memory::refused(what(), account.needed());
+        let rows = Rows::new(&schema, capacity, &frames, refused)?;
         let directory = Directory::new(capacity, ring)?;
-        sampler.reserve(capacity, schema.streams())?;
+        sampler.reserve(capacity, streams)?;
         if !ring {
             eviction.reserve(capacity)?;
         }
         let uses = counts_uses.then(|| Uses::new(capacity, self.max_times_sampled)).transpose()?;
-        let (schema, held) = (Arc::new(schema), (Vec::new(), Vec::new()));
-        Ok(Buffer { schema, directory, rows, sampler, eviction, uses, bytes, held })
+        let mut latest = Vec::new();
+        if rows.shares_frames() {
+            memory::resize(&mut latest, streams, ItemId::PLACEHOLDER, refused)?;
+        }
+        Ok(Buffer {
+            schema: Arc::new(schema),
+            directory,
+            rows,
+            sampler,
+            eviction,
+            uses,
+            latest,
+            account,
+            held: (Vec::new(), Vec::new()),
+        })
+    }
+
+    /// How many frames of each group there is room for. Beside what was asked for: what the item that
+    /// comes can add, and what the latest item of each stream holds.
+    fn frames(&self) -> Vec<usize> {
+        let asked = (self.capacity as f64 * self.frames_per_item).ceil() as usize;
+        let latest = self.schema.streams().saturating_add(1);
+        let groups = self.schema.frame_groups().iter();
+        groups.map(|group| asked.saturating_add(latest.saturating_mul(group.per_item()))).collect()
     }
 }

@@ -1,6 +1,8 @@
 //! Storage, sampler and eviction put together.
 
+mod account;
 mod builder;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod uses;
@@ -11,14 +13,13 @@ use std::sync::Arc;
 
 use rand::{Rng, RngCore};
 
+pub use account::Account;
 pub use builder::BufferBuilder;
 use uses::Uses;
 
 use crate::directory::{Directory, Items};
 use crate::rows::Rows;
-use crate::{
-    Arrival, Batch, ColumnInfo, Error, Eviction, ItemId, ItemIds, Result, Sampler, Schema, Value,
-};
+use crate::{Batch, ColumnInfo, Error, Eviction, ItemId, ItemIds, Result, Sampler, Schema, Value};
 
 /// A replay buffer: up to `capacity` items, and a [`Sampler`] that says which of them to learn from.
 ///
@@ -56,7 +57,9 @@ pub struct Buffer<S> {
     sampler: S,
     eviction: Box<dyn Eviction>,
     uses: Option<Uses>,
-    bytes: u128,
+    /// The latest item of each stream, where its frames are shared with the next one's.
+    latest: Vec<ItemId>,
+    account: Account,
     /// The slots and priorities of the items that are still held, while priorities are set.
     held: (Vec<usize>, Vec<f32>),
 }
@@ -241,6 +244,7 @@ impl<S: Sampler> Buffer<S> {
     /// Removes all items. Memory and settings stay; ids given out so far are stale.
     pub fn clear(&mut self) {
         self.directory.clear();
+        self.rows.clear();
         self.sampler.cleared();
         self.eviction.cleared();
     }
@@ -282,9 +286,20 @@ impl<S: Sampler> Buffer<S> {
         &self.schema
     }
 
-    /// The bytes that it reserved for its items and their priorities.
+    /// The bytes that it reserved, for items and for all that it knows about them.
     pub fn bytes(&self) -> usize {
-        self.bytes as usize
+        self.account.total()
+    }
+
+    /// What the bytes are for.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// How many shared frames it holds, of all columns that share them: see
+    /// [`Schema::share_frames`].
+    pub fn frames(&self) -> usize {
+        self.rows.frames_used()
     }
 
     /// The sampler.
@@ -311,61 +326,6 @@ impl<S: Sampler> Buffer<S> {
             }
         }
         Ok(())
-    }
-
-    /// Puts the row of `values`, which have been checked, where the directory or the eviction says.
-    #[inline]
-    fn insert(&mut self, row: usize, values: &[Value<'_>], arrival: Arrival) -> ItemId {
-        let (slot, id) = match &mut self.directory {
-            Directory::Ring(ring) => (ring.head(), ring.advance_one()),
-            Directory::Table(table) => {
-                let len = table.len();
-                if len < table.capacity() {
-                    (len, table.append())
-                } else {
-                    let oldest = table.oldest().unwrap_or(0);
-                    let victim = self.eviction.victim(len, oldest);
-                    let Some(slot) = victim.filter(|&slot| slot < len) else {
-                        self.sampler.passed(arrival);
-                        return table.pass();
-                    };
-                    (slot, table.replace(slot))
-                }
-            }
-        };
-        self.rows.write(slot, row..row + 1, values);
-        self.sampler.inserted(slot, arrival);
-        if let Directory::Table(_) = self.directory {
-            self.eviction.inserted(slot);
-        }
-        if let Some(uses) = &mut self.uses {
-            uses.inserted(slot);
-        }
-        id
-    }
-
-    /// Takes the item in this slot out; the last one takes its slot.
-    fn remove(&mut self, slot: usize) {
-        let Directory::Table(table) = &mut self.directory else { return };
-        let last = table.remove(slot);
-        self.rows.remove(slot, last);
-        self.sampler.removed(slot, last);
-        self.eviction.removed(slot, last);
-        if let Some(uses) = &mut self.uses {
-            uses.removed(slot, last);
-        }
-    }
-
-    /// Counts that the items in these slots have been sampled, and removes those for which it was
-    /// the last time.
-    fn count_uses(&mut self, slots: &[usize]) {
-        let Some(uses) = &mut self.uses else { return };
-        uses.count_all(slots, |slot| self.directory.id(slot));
-        while let Some(id) = self.uses.as_mut().and_then(Uses::next_spent) {
-            if let Some(slot) = self.directory.slot(id) {
-                self.remove(slot);
-            }
-        }
     }
 }
 
@@ -400,7 +360,7 @@ impl<S: fmt::Debug> fmt::Debug for Buffer<S> {
             .field("schema", &format_args!("{}", self.schema))
             .field("len", &self.directory.len())
             .field("capacity", &self.directory.capacity())
-            .field("bytes", &self.bytes)
+            .field("bytes", &self.account.total())
             .field("sampler", &self.sampler)
             .field("eviction", &self.eviction)
             .finish()
