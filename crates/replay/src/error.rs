@@ -90,6 +90,17 @@ pub enum Error {
         /// The bytes that the machine, or the container, had to give.
         available: u64,
     },
+    /// The file for the items could not be made.
+    #[cfg(feature = "mmap")]
+    #[error("a file of {bytes} bytes in {} could not be made and mapped: {source}", folder.display())]
+    Mapped {
+        /// Where it was to be.
+        folder: std::path::PathBuf,
+        /// How large.
+        bytes: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The buffer has no items to draw from.
     #[error("the buffer is empty: push before sampling")]
     Empty,

@@ -9,14 +9,16 @@
 //! gone, the frame is free.
 
 use std::ops::Range;
+use std::path::Path;
 
+use crate::block::Block;
 use crate::element::{Data, Place};
 use crate::schema::FrameGroup;
 use crate::{Error, Result, Value, memory};
 
 /// The frames of one group of columns.
 pub(crate) struct Pool {
-    bytes: Vec<u8>,
+    bytes: Block,
     place: Place,
     /// How many places each frame has.
     places: Vec<u32>,
@@ -29,21 +31,26 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// The bytes that a pool of so many frames takes.
+    /// The bytes of so many frames.
     pub(crate) fn bytes(group: &FrameGroup, frames: usize) -> u128 {
-        frames as u128 * (group.bytes + 2 * size_of::<u32>()) as u128
+        frames as u128 * group.bytes as u128
+    }
+
+    /// The bytes that it takes to count the places of so many frames, and to know which are free.
+    pub(crate) fn count_bytes(frames: usize) -> u128 {
+        frames as u128 * 2 * size_of::<u32>() as u128
     }
 
     pub(crate) fn new(
         group: &FrameGroup,
         frames: usize,
+        folder: Option<&Path>,
         refused: impl Fn() -> Error,
     ) -> Result<Self> {
         let size = frames.checked_mul(group.bytes).ok_or_else(&refused)?;
         // Frames are numbered with 32 bits, which do not run out where memory does not either.
         let last = u32::try_from(frames).map_err(|_| refused())?;
-        let mut bytes = Vec::new();
-        memory::resize(&mut bytes, size, 0, &refused)?;
+        let bytes = Block::new(size, folder, &refused)?;
         let (mut places, mut free) = (Vec::new(), Vec::new());
         memory::resize(&mut places, frames, 0, &refused)?;
         memory::reserve(&mut free, frames, &refused)?;

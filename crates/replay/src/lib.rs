@@ -16,6 +16,7 @@
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
+mod block;
 mod buffer;
 mod directory;
 mod element;
@@ -23,6 +24,8 @@ mod error;
 mod eviction;
 mod frames;
 mod heap;
+#[cfg(feature = "mmap")]
+mod mapped;
 mod memory;
 mod mixture;
 mod rows;

@@ -12,10 +12,12 @@
 //! A column that shares its frames has only their numbers in the row, 4 bytes each.
 
 use std::ops::Range;
+use std::path::Path;
 
+use crate::block::Block;
 use crate::element::{Data, Place};
 use crate::frames::Pool;
-use crate::{Error, Result, Schema, Value, memory};
+use crate::{Error, Result, Schema, Value};
 
 /// How many rows are fetched before they are copied: few enough to stay in the cache, enough to
 /// make up for the wait at the end of each block.
@@ -23,7 +25,7 @@ const BLOCK: usize = 256;
 
 /// The rows of a buffer, one a slot, and the frames that they share.
 pub(crate) struct Rows {
-    bytes: Vec<u8>,
+    bytes: Block,
     /// The bytes from one row to the next.
     stride: usize,
     columns: Vec<Stored>,
@@ -54,14 +56,14 @@ impl Rows {
         schema: &Schema,
         capacity: usize,
         frames: &[usize],
+        folder: Option<&Path>,
         refused: impl Fn() -> Error,
     ) -> Result<Self> {
         let (columns, stride) = layout(schema);
-        let mut bytes = Vec::new();
         let size = capacity.checked_mul(stride).ok_or_else(&refused)?;
-        memory::resize(&mut bytes, size, 0, &refused)?;
+        let bytes = Block::new(size, folder, &refused)?;
         let groups = schema.frame_groups().iter().zip(frames);
-        let pools = groups.map(|(group, &frames)| Pool::new(group, frames, &refused));
+        let pools = groups.map(|(group, &frames)| Pool::new(group, frames, folder, &refused));
         let pools = pools.collect::<Result<_>>()?;
         Ok(Self { bytes, stride, columns, pools })
     }
@@ -228,7 +230,7 @@ mod tests {
             let mut schema = Schema::new();
             schema.column::<bool>("odd", &[]).unwrap();
             schema.column::<f64>("number", &[width]).unwrap();
-            let mut rows = Rows::new(&schema, 5, &[], || unreachable!()).unwrap();
+            let mut rows = Rows::new(&schema, 5, &[], None, || unreachable!()).unwrap();
 
             let odd = [false, true, false, true, false];
             let numbers: Vec<f64> = (0..5 * width).map(|n| n as f64 + 0.5).collect();

@@ -1,5 +1,6 @@
 //! The settings of a buffer.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::uses::Uses;
@@ -39,6 +40,8 @@ pub struct BufferBuilder {
     counts_uses: bool,
     max_times_sampled: Option<u32>,
     frames_per_item: f64,
+    /// Where rows and frames are kept in files, if they are.
+    folder: Option<PathBuf>,
 }
 
 /// One for each item, and a tenth for the episodes' beginnings and ends.
@@ -53,6 +56,7 @@ impl BufferBuilder {
             counts_uses: false,
             max_times_sampled: None,
             frames_per_item: FRAMES_PER_ITEM,
+            folder: None,
         }
     }
 
@@ -103,15 +107,29 @@ impl BufferBuilder {
         Ok(Self { frames_per_item, ..self })
     }
 
+    /// Keeps rows and frames in files in this folder that are mapped into memory, so that a buffer can
+    /// be larger than memory: the system keeps what was used lately and reads the rest when it is
+    /// sampled, which costs an access to the disk for each item that is not there. What samplers know
+    /// stays in memory.
+    ///
+    /// The files are written when the buffer is built, so that a disk that is too small is an error
+    /// then. They have no name and go with the buffer, or with the process: this is a place to work
+    /// in, not a way to save.
+    #[cfg(feature = "mmap")]
+    pub fn with_files_in(self, folder: impl Into<PathBuf>) -> Self {
+        Self { folder: Some(folder.into()), ..self }
+    }
+
     /// The buffer, with all the memory that it will ever need.
     ///
     /// # Errors
     ///
     /// A schema without columns, a capacity of 0, or [`Error::Memory`] where all together needs more
     /// than is available.
+    #[cfg_attr(feature = "mmap", doc = "[`Error::Mapped`] where a file cannot be made.")]
     pub fn build<S: Sampler>(self, mut sampler: S) -> Result<Buffer<S>> {
         let frames = self.frames();
-        let Self { schema, capacity, mut eviction, .. } = self;
+        let Self { schema, capacity, mut eviction, folder, .. } = self;
         if schema.columns().is_empty() {
             return Err(Error::NoColumns);
         }
@@ -124,22 +142,24 @@ impl BufferBuilder {
             && groups.is_empty();
         let counts_uses = self.counts_uses || self.max_times_sampled.is_some();
         let pools = groups.iter().zip(&frames).map(|(group, &frames)| Pool::bytes(group, frames));
-        let account = Account::new(
-            capacity,
-            &[
-                ("rows", Rows::bytes(&schema, capacity)),
-                ("frames", pools.fold(0, u128::saturating_add)),
-                ("table", Directory::bytes(capacity, ring)),
-                ("sampler", sampler.bytes(capacity, streams)),
-                ("eviction", if ring { 0 } else { eviction.bytes(capacity) }),
-                ("use counts", if counts_uses { Uses::bytes(capacity) } else { 0 }),
-            ],
-        );
+        let (row_bytes, frame_bytes) =
+            (Rows::bytes(&schema, capacity), pools.fold(0, u128::saturating_add));
+        let in_files = if folder.is_some() { row_bytes.saturating_add(frame_bytes) } else { 0 };
+        let parts = [
+            ("rows", row_bytes),
+            ("frames", frame_bytes),
+            ("frame counts", frames.iter().copied().map(Pool::count_bytes).sum()),
+            ("table", Directory::bytes(capacity, ring)),
+            ("sampler", sampler.bytes(capacity, streams)),
+            ("eviction", if ring { 0 } else { eviction.bytes(capacity) }),
+            ("use counts", if counts_uses { Uses::bytes(capacity) } else { 0 }),
+        ];
+        let account = Account::new(capacity, &parts, in_files);
         let what = || format!("a buffer of {capacity} items");
         memory::check(what, account.needed())?;
 
         let refused = || memory::refused(what(), account.needed());
-        let rows = Rows::new(&schema, capacity, &frames, refused)?;
+        let rows = Rows::new(&schema, capacity, &frames, folder.as_deref(), refused)?;
         let directory = Directory::new(capacity, ring)?;
         sampler.reserve(capacity, streams)?;
         if !ring {
