@@ -101,6 +101,17 @@ fn neither_do_evictions_and_use_counts() -> Result<()> {
 }
 
 #[test]
+fn neither_do_shared_frames() -> Result<()> {
+    let shared = |mut schema: Schema| {
+        let stack = schema.find::<f32>("observation")?;
+        schema.share_frames(&[stack])?;
+        Buffer::new(schema, 500, Prioritized::new())
+    };
+    assert_eq!(allocations_of(shared)?, 0);
+    Ok(())
+}
+
+#[test]
 fn neither_do_mixtures() -> Result<()> {
     let mut schema = Schema::new();
     schema.column::<f32>("reward", &[])?;
