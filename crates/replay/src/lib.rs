@@ -24,6 +24,7 @@ mod error;
 mod eviction;
 mod frames;
 mod heap;
+mod huge_pages;
 #[cfg(feature = "mmap")]
 mod mapped;
 mod memory;

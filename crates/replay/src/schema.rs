@@ -231,29 +231,37 @@ impl Schema {
         self.bytes_per_item
     }
 
-    /// How the item in this row of `values`, whose types and lengths have been checked, comes.
+    /// Whether all `rows` of `values`, whose types and lengths have been checked, are of streams that
+    /// there are.
     #[inline]
-    pub(crate) fn arrival(&self, row: usize, values: &[Value<'_>]) -> Result<Arrival> {
-        if self.stream.is_none() && self.ends.is_empty() {
-            return Ok(Arrival::default());
+    pub(crate) fn check_streams(&self, rows: usize, values: &[Value<'_>]) -> Result<()> {
+        let Some((index, streams)) = self.stream else { return Ok(()) };
+        let Value::I64(named) = values[index] else { return Ok(()) };
+        let legal = |&stream: &i64| usize::try_from(stream).is_ok_and(|stream| stream < streams);
+        match named[..rows].iter().find(|stream| !legal(stream)) {
+            Some(&got) => {
+                Err(Error::Stream { name: self.columns[index].name.clone(), streams, got })
+            }
+            None => Ok(()),
         }
+    }
+
+    /// How the item in this row of `values`, which have been checked, comes.
+    #[inline]
+    pub(crate) fn arrival(&self, row: usize, values: &[Value<'_>]) -> Arrival {
+        if self.stream.is_none() && self.ends.is_empty() {
+            return Arrival::default();
+        }
+        self.marked_arrival(row, values)
+    }
+
+    fn marked_arrival(&self, row: usize, values: &[Value<'_>]) -> Arrival {
         let true_at = |&index: &usize| matches!(values[index], Value::Bool(ends) if ends[row]);
-        let ends_episode = self.ends.iter().any(true_at);
-        let stream = match self.stream {
-            Some((index, streams)) => match values[index] {
-                Value::I64(stream) => usize::try_from(stream[row])
-                    .ok()
-                    .filter(|&stream| stream < streams)
-                    .ok_or_else(|| Error::Stream {
-                        name: self.columns[index].name.clone(),
-                        streams,
-                        got: stream[row],
-                    })?,
-                _ => 0,
-            },
-            None => 0,
+        let stream = match self.stream.map(|(index, _)| values[index]) {
+            Some(Value::I64(stream)) => stream[row] as usize,
+            _ => 0,
         };
-        Ok(Arrival { stream, ends_episode })
+        Arrival { stream, ends_episode: self.ends.iter().any(true_at) }
     }
 
     /// The position of a column with one element an item.
@@ -395,20 +403,23 @@ mod tests {
         let truncated = schema.column::<bool>("truncated", &[1]).unwrap();
         let pair = schema.column::<bool>("pair", &[2]).unwrap();
         let values: [Value<'_>; 4] = [
-            (&[2_i64, 3, -1]).into(),
+            (&[2_i64, 1, 0]).into(),
             (&[false, true, false]).into(),
             (&[true, false, false]).into(),
             (&[true; 6]).into(),
         ];
-        assert_eq!(schema.arrival(0, &values).unwrap(), Arrival::default());
+        assert_eq!(schema.arrival(0, &values), Arrival::default());
         schema.mark_episode_end(terminated).unwrap();
         schema.mark_episode_end(truncated).unwrap();
         schema.mark_stream(environment, 3).unwrap();
         assert_eq!(schema.streams(), 3);
         let first = Arrival { stream: 2, ends_episode: true };
-        assert_eq!(schema.arrival(0, &values).unwrap(), first);
-        for (row, got) in [(1, 3), (2, -1)] {
-            let message = schema.arrival(row, &values).unwrap_err().to_string();
+        assert_eq!(schema.arrival(0, &values), first);
+        assert!(schema.check_streams(1, &values).is_ok());
+        for got in [3, -1] {
+            let streams = [2_i64, got];
+            let values = [(&streams).into(), values[1], values[2], values[3]];
+            let message = schema.check_streams(2, &values).unwrap_err().to_string();
             let start = r#"column "environment" names the stream of an item: it must be in 0..3"#;
             assert_eq!(message, format!("{start}, got {got}"));
         }

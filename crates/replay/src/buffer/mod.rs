@@ -94,8 +94,7 @@ impl<S: Sampler> Buffer<S> {
     /// [`Error::Stream`].
     pub fn push(&mut self, values: &[Value<'_>]) -> Result<ItemId> {
         self.check(1, values)?;
-        let arrival = self.schema.arrival(0, values)?;
-        Ok(self.insert(0, values, arrival))
+        Ok(self.insert(0, values))
     }
 
     /// Adds `rows` items at once: each value holds that many rows of its column, one after another.
@@ -107,12 +106,8 @@ impl<S: Sampler> Buffer<S> {
     /// As for [`Buffer::push`]; nothing is stored then.
     pub fn push_batch(&mut self, rows: usize, values: &[Value<'_>]) -> Result<ItemIds> {
         self.check(rows, values)?;
-        (0..rows).try_for_each(|row| self.schema.arrival(row, values).map(drop))?;
         let Directory::Ring(ring) = &mut self.directory else {
-            for row in 0..rows {
-                let arrival = self.schema.arrival(row, values)?;
-                self.insert(row, values, arrival);
-            }
+            (0..rows).for_each(|row| _ = self.insert(row, values));
             return Ok(self.directory.latest(rows));
         };
         let (mut row, mut slot) = (0, ring.head());
@@ -120,7 +115,7 @@ impl<S: Sampler> Buffer<S> {
             let run = (rows - row).min(ring.capacity() - slot);
             self.rows.write(slot, row..row + run, values);
             for (row, slot) in (row..row + run).zip(slot..) {
-                self.sampler.inserted(slot, self.schema.arrival(row, values)?);
+                self.sampler.inserted(slot, self.schema.arrival(row, values));
                 if let Some(uses) = &mut self.uses {
                     uses.inserted(slot);
                 }
@@ -325,7 +320,7 @@ impl<S: Sampler> Buffer<S> {
                 return Err(misfit(column, rows, value));
             }
         }
-        Ok(())
+        self.schema.check_streams(rows, values)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::{Arrival, ItemId, Sampler, Value};
 impl<S: Sampler> Buffer<S> {
     /// Puts the row of `values`, which have been checked, where the directory or the eviction says.
     #[inline]
-    pub(super) fn insert(&mut self, row: usize, values: &[Value<'_>], arrival: Arrival) -> ItemId {
+    pub(super) fn insert(&mut self, row: usize, values: &[Value<'_>]) -> ItemId {
+        let arrival = self.schema.arrival(row, values);
         let Directory::Ring(ring) = &mut self.directory else {
             return self.insert_in_table(row, values, arrival);
         };

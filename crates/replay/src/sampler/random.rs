@@ -10,8 +10,15 @@ const BLOCK: usize = 64;
 /// exactly as likely as any other.
 ///
 /// Lemire 2019, "Fast random integer generation in an interval", ACM TOMACS 29(1).
-pub(crate) fn fill_below(rng: &mut dyn RngCore, bound: usize, out: &mut [usize]) {
-    for_blocks(rng, out, |rng, out, random| *out = below_from(random, rng, bound as u64) as usize);
+pub(super) fn fill_below(rng: &mut dyn RngCore, bound: usize, out: &mut [usize]) {
+    match u32::try_from(bound) {
+        Ok(bound) => for_blocks(rng, out, |rng, out, random| {
+            *out = below_from_32(u32::from_le_bytes(random), rng, bound) as usize;
+        }),
+        Err(_) => for_blocks(rng, out, |rng, out, random| {
+            *out = below_from(u64::from_le_bytes(random), rng, bound as u64) as usize;
+        }),
+    }
 }
 
 /// One number from 0 up to, and not including, `bound`, which is at least 1.
@@ -42,7 +49,7 @@ pub(crate) fn fill_points(
 
 /// Fills `out` with multiples of 2⁻⁵³ from 0 up to, and not including, 1.
 fn fill_fractions(rng: &mut dyn RngCore, out: &mut [f64]) {
-    for_blocks(rng, out, |_, out, random| *out = fraction(random));
+    for_blocks(rng, out, |_, out, random| *out = fraction(u64::from_le_bytes(random)));
 }
 
 /// The first 53 bits as a number in `[0, 1)`.
@@ -64,17 +71,30 @@ fn below_from(random: u64, rng: &mut (impl RngCore + ?Sized), bound: u64) -> u64
     (product >> 64) as u64
 }
 
-fn for_blocks<T>(
+/// The same with half as many bits, which is enough for most buffers and takes half as many numbers.
+#[inline]
+fn below_from_32(random: u32, rng: &mut (impl RngCore + ?Sized), bound: u32) -> u32 {
+    let mut product = u64::from(random) * u64::from(bound);
+    if (product as u32) < bound {
+        let uneven = bound.wrapping_neg() % bound;
+        while (product as u32) < uneven {
+            product = u64::from(rng.next_u32()) * u64::from(bound);
+        }
+    }
+    (product >> 32) as u32
+}
+
+fn for_blocks<T, const SIZE: usize>(
     rng: &mut dyn RngCore,
     out: &mut [T],
-    mut each: impl FnMut(&mut dyn RngCore, &mut T, u64),
+    mut each: impl FnMut(&mut dyn RngCore, &mut T, [u8; SIZE]),
 ) {
-    let mut bytes = [[0; 8]; BLOCK];
+    let mut bytes = [[0; SIZE]; BLOCK];
     for out in out.chunks_mut(BLOCK) {
         let bytes = &mut bytes[..out.len()];
         rng.fill_bytes(bytes.as_flattened_mut());
         for (out, bytes) in out.iter_mut().zip(bytes) {
-            each(rng, out, u64::from_le_bytes(*bytes));
+            each(rng, out, *bytes);
         }
     }
 }
@@ -96,20 +116,30 @@ mod tests {
         }
 
         fn fill_bytes(&mut self, out: &mut [u8]) {
-            out.as_chunks_mut().0.iter_mut().for_each(|out| *out = self.next_u64().to_le_bytes());
+            for out in out.chunks_mut(8) {
+                out.copy_from_slice(&self.next_u64().to_le_bytes()[..out.len()]);
+            }
         }
     }
 
     #[test]
     fn a_number_that_would_be_uneven_is_drawn_again() {
         // Of the 2^64 numbers, 2^64 mod 6 = 4 have to go so that 6 divides the rest: 0 and the
-        // first of each further sixth, where it starts before the true sixth does.
-        let numbers = [0, u64::MAX / 6 + 1, u64::MAX];
+        // first of each further sixth, where it starts before the true sixth does. So with 2^32.
+        let numbers = [0, u64::MAX / 6 + 1, u64::MAX, 1];
+        let mut given = Given(numbers.iter());
+        assert_eq!([(); 2].map(|()| below(&mut given, 6)), [5, 0]);
+
+        let numbers = [0, u64::from(u32::MAX / 6 + 1), u64::from(u32::MAX), 1];
+        let mut given = Given(numbers.iter());
         let mut out = [7];
-        fill_below(&mut Given(numbers.iter()), 6, &mut out);
-        assert_eq!(out, [5]);
-        fill_below(&mut Given([1].iter()), 6, &mut out);
-        assert_eq!(out, [0]);
+        for expected in [5, 0] {
+            fill_below(&mut given, 6, &mut out);
+            assert_eq!(out, [expected]);
+        }
+        let mut out = [7; 1];
+        fill_below(&mut Given([u64::MAX].iter()), 1 << 40, &mut out);
+        assert_eq!(out, [(1 << 40) - 1]);
     }
 
     #[test]
