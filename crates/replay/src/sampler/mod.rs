@@ -8,6 +8,7 @@ mod rank_based;
 mod sequences;
 mod tree;
 mod uniform;
+mod vector;
 mod without_replacement;
 
 pub use prioritized::{Normalization, Prioritized};
