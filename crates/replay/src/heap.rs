@@ -3,6 +3,8 @@
 //! The slot at position `i` comes no later than those at `2i + 1` and `2i + 2`. So the first is truly
 //! the first, and a sorted heap is a sorted list. A change costs `O(log n)`.
 
+use std::fmt;
+
 use crate::{Result, memory};
 
 /// Which end of the order comes first.
@@ -14,7 +16,7 @@ pub(crate) enum First {
 }
 
 /// A heap of the slots `0..len`. Of equal priorities, the one that was inserted first comes first.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Heap {
     first: First,
     /// The slots, in the order of the heap.
@@ -159,6 +161,13 @@ impl Heap {
         self.order.swap(a, b);
         self.positions[self.order[a]] = a;
         self.positions[self.order[b]] = b;
+    }
+}
+
+/// Without the slots.
+impl fmt::Debug for Heap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heap").field("first", &self.first).field("len", &self.len()).finish()
     }
 }
 

@@ -278,3 +278,24 @@ fn the_same_seed_gives_the_same_batch() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn it_can_be_sent_to_another_thread_and_prints_without_its_contents() {
+    fn is_send_and_sync<T: Send + Sync>(_: &T) {}
+    fn printed<S: Sampler + fmt::Debug + Send + Sync>(sampler: S) -> String {
+        let (mut buffer, ..) = buffer(1000, sampler);
+        is_send_and_sync(&buffer);
+        (0..1000).for_each(|n| _ = push(&mut buffer, n));
+        format!("{buffer:?}")
+    }
+    is_send_and_sync(&Batch::new());
+    for printed in [
+        printed(Uniform::new()),
+        printed(WithoutReplacement::new()),
+        printed(Prioritized::new()),
+        printed(RankBased::new()),
+        printed(Sequences::new(3).unwrap()),
+    ] {
+        assert!(printed.len() < 700, "{printed}");
+    }
+}

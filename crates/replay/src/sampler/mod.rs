@@ -1,5 +1,6 @@
 //! Which items to learn from.
 
+mod importance;
 mod partition;
 mod power_law;
 mod prioritized;
@@ -11,7 +12,8 @@ mod uniform;
 mod vector;
 mod without_replacement;
 
-pub use prioritized::{Normalization, Prioritized};
+pub use importance::Normalization;
+pub use prioritized::Prioritized;
 use rand::RngCore;
 pub use rank_based::RankBased;
 pub use sequences::Sequences;

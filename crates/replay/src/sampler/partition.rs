@@ -1,9 +1,11 @@
 //! The slots `0..len` in two parts, so that one can be drawn from either part in constant time.
 
+use std::fmt;
+
 use crate::{Result, memory};
 
 /// A list of all slots: those of the front part first, in any order, then those of the back part.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Partition {
     order: Vec<usize>,
     /// Where in the order each slot is.
@@ -94,6 +96,14 @@ impl Partition {
         self.order.swap(a, b);
         self.positions[self.order[a]] = a;
         self.positions[self.order[b]] = b;
+    }
+}
+
+/// Without the slots.
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (front, back) = (self.front().len(), self.back().len());
+        f.debug_struct("Partition").field("front", &front).field("back", &back).finish()
     }
 }
 

@@ -10,11 +10,13 @@
 //! where the logarithm stands for the second term when α is 1. From 32 on, what is left out is less
 //! than 10⁻¹³.
 
+use std::fmt;
+
 /// The ranks whose sums are added up.
 const EXACT: usize = 32;
 
 /// The sums of `r^-α`, for an α from 0 to 1.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) struct PowerLaw {
     alpha: f64,
     /// The sums up to each of the first ranks.
@@ -72,6 +74,13 @@ impl PowerLaw {
         let third = odd * (a + 1.0) * (a + 2.0) * x;
         let fifth = third * (a + 3.0) * (a + 4.0) * x;
         integral + term * (0.5 - odd / 12.0 + third / 720.0 - fifth / 30_240.0)
+    }
+}
+
+/// Without the sums.
+impl fmt::Debug for PowerLaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PowerLaw").field("alpha", &self.alpha).finish_non_exhaustive()
     }
 }
 

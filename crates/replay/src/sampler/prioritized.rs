@@ -9,6 +9,7 @@
 
 use rand::RngCore;
 
+use super::importance::{Normalization, check_fraction};
 use super::tree::SumTree;
 use super::{Arrival, Sampler, random};
 use crate::{Error, Result};
@@ -57,22 +58,6 @@ pub struct Prioritized {
     largest: f64,
     /// Where in the total mass the items of a batch are.
     points: Vec<f64>,
-}
-
-/// Which weight becomes 1, so that all others are below.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum Normalization {
-    /// The largest weight of all items in the buffer that can be drawn, whether they are in the
-    /// batch or not: `w_i = (min_j P(j) / P(i))^β`. An item's weight does not depend on what else is
-    /// in its batch. This is what OpenAI Baselines does.
-    #[default]
-    Buffer,
-    /// The largest weight of the batch: each batch has an item of weight 1. One item that is hardly
-    /// ever drawn does not make all other weights small. This is what Dopamine does.
-    Batch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -280,14 +265,6 @@ impl Prioritized {
         for (mass, weight) in masses.zip(weights) {
             *weight = ((smallest / mass) as f32).powf(beta);
         }
-    }
-}
-
-pub(super) fn check_fraction(name: &'static str, value: f64) -> Result<f64> {
-    if (0.0..=1.0).contains(&value) {
-        Ok(value)
-    } else {
-        Err(Error::Setting { name, legal: "between 0 and 1", got: value })
     }
 }
 

@@ -2,6 +2,8 @@
 //! Hausknecht & Stone 2015, "Deep recurrent Q-learning for partially observable MDPs",
 //! arXiv:1507.06527.
 
+use std::fmt;
+
 use rand::RngCore;
 
 use super::partition::Partition;
@@ -52,7 +54,7 @@ const NONE: usize = usize::MAX;
 /// }
 /// # Ok::<(), reflux_replay::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sequences {
     length: usize,
     /// In front, the slots at which a whole sequence begins.
@@ -237,5 +239,15 @@ impl Sampler for Sequences {
         }
         weights.fill(1.0);
         Ok(())
+    }
+}
+
+/// Without what is known about each item.
+impl fmt::Debug for Sequences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sequences")
+            .field("length", &self.length)
+            .field("starts", &self.starts)
+            .finish_non_exhaustive()
     }
 }
