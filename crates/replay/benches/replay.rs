@@ -66,6 +66,22 @@ fn main() -> Result<()> {
     group.bench_function("prioritized", |bencher| {
         bencher.iter(|| push(&mut prioritized, black_box(&[1.0; 4])));
     });
+    let (numbers, flags) = ([1.0_f32; 4 * BATCH], [false; BATCH]);
+    let (actions, rewards) = ([1_i64; BATCH], [1.0_f32; BATCH]);
+    let values = [
+        (&numbers).into(),
+        (&actions).into(),
+        (&rewards).into(),
+        (&numbers).into(),
+        (&flags).into(),
+    ];
+    group.throughput(Throughput::Elements(BATCH as u64));
+    group.bench_function("uniform, 256 at once", |bencher| {
+        bencher.iter(|| uniform.push_batch(BATCH, black_box(&values)));
+    });
+    group.bench_function("prioritized, 256 at once", |bencher| {
+        bencher.iter(|| prioritized.push_batch(BATCH, black_box(&values)));
+    });
     group.finish();
     prioritized.set_priorities(&prioritized.items().collect::<Vec<_>>(), &errors)?;
 

@@ -100,16 +100,22 @@ fn scatter<T: Bytes<SIZE>, const SIZE: usize>(
     let mut rest = value;
     // `chunks_exact` would divide first, which takes as long as all the rest of a push.
     while let Some((row, after)) = rest.split_at_checked(place.width) {
-        match row {
-            [scalar] => bytes[at..][..SIZE].copy_from_slice(&scalar.to_bytes()),
-            [a, b, c, d] => write(&mut bytes[at..][..4 * SIZE], &[*a, *b, *c, *d]),
-            _ => write(&mut bytes[at..][..place.width * SIZE], row),
-        }
+        put(&mut bytes[at..], row);
         if after.is_empty() {
             break;
         }
         rest = after;
         at += place.stride;
+    }
+}
+
+/// Copies one row to the front of `bytes`. The usual widths are a move or two in line.
+#[inline]
+fn put<T: Bytes<SIZE>, const SIZE: usize>(bytes: &mut [u8], row: &[T]) {
+    match row {
+        [scalar] => bytes[..SIZE].copy_from_slice(&scalar.to_bytes()),
+        [a, b, c, d] => write(&mut bytes[..4 * SIZE], &[*a, *b, *c, *d]),
+        _ => write(&mut bytes[..size_of_val(row)], row),
     }
 }
 
@@ -193,6 +199,16 @@ macro_rules! elements {
             /// Whether it has no elements.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
+            }
+
+            /// Stores one row of elements, at the place of the column in these bytes of a row.
+            #[inline]
+            pub(crate) fn put(&self, row: usize, bytes: &mut [u8], place: Place) {
+                match *self {
+                    $(Self::$variant(value) => {
+                        put(&mut bytes[place.offset..], &value[row * place.width..][..place.width]);
+                    })*
+                }
             }
 
             /// Whether elements `range` are, bit by bit, those stored as `bytes`.

@@ -80,6 +80,17 @@ impl Rows {
         }
     }
 
+    /// As [`Rows::write`], for one row.
+    #[inline]
+    pub(crate) fn write_one(&mut self, slot: usize, row: usize, values: &[Value<'_>]) {
+        let bytes = &mut self.bytes[slot * self.stride..][..self.stride];
+        for (value, column) in values.iter().zip(&self.columns) {
+            if let Stored::Here(place) = *column {
+                value.put(row, bytes, place);
+            }
+        }
+    }
+
     /// Whether any columns share frames: then rows are written one by one, and what a slot held is
     /// [removed](Rows::remove) before.
     pub(crate) fn shares_frames(&self) -> bool {

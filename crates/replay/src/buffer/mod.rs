@@ -309,6 +309,7 @@ impl<S: Sampler> Buffer<S> {
     }
 
     /// Whether `values` are `rows` rows of each column.
+    #[inline]
     fn check(&self, rows: usize, values: &[Value<'_>]) -> Result<()> {
         let columns = self.schema.columns();
         if values.len() != columns.len() {

@@ -14,7 +14,7 @@ impl<S: Sampler> Buffer<S> {
             return self.insert_in_table(row, values, arrival);
         };
         let slot = ring.head();
-        self.rows.write(slot, row..row + 1, values);
+        self.rows.write_one(slot, row, values);
         self.sampler.inserted(slot, arrival);
         if let Some(uses) = &mut self.uses {
             uses.inserted(slot);
@@ -30,7 +30,7 @@ impl<S: Sampler> Buffer<S> {
             return table.pass();
         };
         let id = if slot == table.len() { table.append() } else { table.replace(slot) };
-        self.rows.write(slot, row..row + 1, values);
+        self.rows.write_one(slot, row, values);
         if let Some(latest) = self.latest.get_mut(arrival.stream) {
             self.rows.write_frames(slot, row, values, table.slot(*latest));
             *latest = id;
