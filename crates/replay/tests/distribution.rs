@@ -279,6 +279,36 @@ fn sequences_are_uniform_over_their_starts() -> Result<()> {
     Ok(())
 }
 
+/// The same where a reservoir has torn gaps into the episodes.
+#[test]
+fn sequences_are_uniform_over_what_a_reservoir_leaves_whole() -> Result<()> {
+    let mut schema = Schema::new();
+    let number = schema.column::<i64>("number", &[])?;
+    let builder = Buffer::builder(schema, CAPACITY).with_eviction(Reservoir::new(5));
+    let mut buffer = builder.build(Sequences::new(2)?)?;
+    push(&mut buffer, 0..180)?;
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(8);
+    let mut batch = Batch::new();
+    let ids: Vec<_> = buffer.items().collect();
+    buffer.gather(&ids, &mut batch)?;
+    let held = batch.values(number)?.to_vec();
+    let pairs = held.windows(2).filter(|pair| pair[1] == pair[0] + 1);
+    let starts: Vec<i64> = pairs.map(|pair| pair[0]).collect();
+    assert_eq!(buffer.sampler().available(), starts.len());
+    assert!((30..90).contains(&starts.len()), "{}", starts.len());
+
+    let mut counts = vec![0.0; starts.len()];
+    for _ in 0..1000 {
+        buffer.sample(100, rng, &mut batch)?;
+        for sequence in batch.values(number)?.chunks(2) {
+            assert_eq!(sequence[1], sequence[0] + 1);
+            counts[starts.binary_search(&sequence[0]).expect("a whole sequence")] += 1.0;
+        }
+    }
+    assert!(statistic(&counts, &vec![1.0; starts.len()]) < LIMIT);
+    Ok(())
+}
+
 /// Of `n` items each is kept with probability `k/n`, whether it came early, late or in between.
 #[test]
 fn a_reservoir_keeps_early_and_late_items_alike() -> Result<()> {
