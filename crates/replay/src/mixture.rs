@@ -69,7 +69,7 @@ impl<S: Sampler> Mixture<S> {
         for buffer in &buffers[1..] {
             let expected = format!("{}, {length} at a time", buffers[0].schema());
             let other = buffer.sampler().sequence_length();
-            if buffer.schema() != buffers[0].schema() || other != length {
+            if buffer.schema().columns() != buffers[0].schema().columns() || other != length {
                 let got = format!("{}, {other} at a time", buffer.schema());
                 return Err(Error::Mixture { expected, got });
             }
@@ -332,6 +332,24 @@ mod tests {
             "the buffers of a mixture must hold the same columns and be drawn from in the same \
              lengths: number: i64[], 2 at a time; got number: i64[], 1 at a time"
         );
+    }
+
+    #[test]
+    fn buffers_may_keep_the_same_columns_in_different_ways() {
+        let mut schema = Schema::new();
+        let pair = schema.column::<i64>("pair", &[2]).unwrap();
+        let mut shared = schema.clone();
+        shared.share_values(&[pair]).unwrap();
+        let parts = [shared, schema].map(|schema| {
+            let mut buffer = Buffer::new(schema, 10, Uniform::new()).unwrap();
+            buffer.push_batch(3, &[(&[7_i64; 6]).into()]).unwrap();
+            (buffer, 1.0)
+        });
+        let mut mixture = Mixture::new(parts).unwrap();
+        let mut batch = Batch::new();
+        mixture.sample(6, &mut rng(), &mut batch).unwrap();
+        assert_eq!(batch.values(pair).unwrap(), [7; 12]);
+        assert_eq!(mixture.buffers().iter().map(Buffer::frames).sum::<usize>(), 1);
     }
 
     #[test]
