@@ -25,7 +25,7 @@ pub struct Batch {
     /// How many items, one after another, are a sequence.
     sequence_length: usize,
     /// The numbers of the frames that are being copied.
-    frames: Vec<usize>,
+    frames: Vec<u32>,
 }
 
 impl Batch {

@@ -44,25 +44,26 @@ pub(crate) struct Place {
     pub(crate) stride: usize,
 }
 
-/// Copies the column of row `slots[i]` to row `i` of `out`.
+/// Copies the column of the row that begins at byte `starts[i]` to row `i` of `out`.
 fn gather<T: Bytes<SIZE>, const SIZE: usize>(
     bytes: &[u8],
     place: Place,
-    slots: &[usize],
+    starts: &[usize],
     out: &mut [T],
 ) {
+    let bytes = &bytes[place.offset..];
     // The loop over rows is compiled for each usual width, so that a row is a few moves in line
     // and the processor overlaps the cache misses of many rows.
     match place.width {
-        1 => gather_fixed::<T, SIZE, 1>(bytes, place, slots, out),
-        2 => gather_fixed::<T, SIZE, 2>(bytes, place, slots, out),
-        3 => gather_fixed::<T, SIZE, 3>(bytes, place, slots, out),
-        4 => gather_fixed::<T, SIZE, 4>(bytes, place, slots, out),
-        6 => gather_fixed::<T, SIZE, 6>(bytes, place, slots, out),
-        8 => gather_fixed::<T, SIZE, 8>(bytes, place, slots, out),
+        1 => gather_fixed::<T, SIZE, 1>(bytes, starts, out),
+        2 => gather_fixed::<T, SIZE, 2>(bytes, starts, out),
+        3 => gather_fixed::<T, SIZE, 3>(bytes, starts, out),
+        4 => gather_fixed::<T, SIZE, 4>(bytes, starts, out),
+        6 => gather_fixed::<T, SIZE, 6>(bytes, starts, out),
+        8 => gather_fixed::<T, SIZE, 8>(bytes, starts, out),
         width => {
-            for (&slot, row) in slots.iter().zip(out.chunks_exact_mut(width)) {
-                read(&bytes[slot * place.stride + place.offset..][..width * SIZE], row);
+            for (&start, row) in starts.iter().zip(out.chunks_exact_mut(width)) {
+                read(&bytes[start..][..width * SIZE], row);
             }
         }
     }
@@ -70,13 +71,12 @@ fn gather<T: Bytes<SIZE>, const SIZE: usize>(
 
 fn gather_fixed<T: Bytes<SIZE>, const SIZE: usize, const WIDTH: usize>(
     bytes: &[u8],
-    place: Place,
-    slots: &[usize],
+    starts: &[usize],
     out: &mut [T],
 ) {
     let (out, _) = out.as_chunks_mut::<WIDTH>();
-    for (&slot, row) in slots.iter().zip(out) {
-        read(&bytes[slot * place.stride + place.offset..][..WIDTH * SIZE], row);
+    for (&start, row) in starts.iter().zip(out) {
+        read(&bytes[start..][..WIDTH * SIZE], row);
     }
 }
 
@@ -263,19 +263,19 @@ macro_rules! elements {
                 }
             }
 
-            /// Copies a column of the rows in `slots`, in this order, out of stored `bytes` to the
-            /// rows from `row` on.
+            /// Copies a column of the rows that begin at the bytes `starts`, in this order, out of
+            /// stored `bytes` to the rows from `row` on.
             pub(crate) fn gather(
                 &mut self,
                 row: usize,
                 bytes: &[u8],
                 place: Place,
-                slots: &[usize],
+                starts: &[usize],
             ) {
-                let start = row * place.width;
-                let elements = start..start + slots.len() * place.width;
+                let first = row * place.width;
+                let elements = first..first + starts.len() * place.width;
                 match self {
-                    $(Self::$variant(out) => gather(bytes, place, slots, &mut out[elements]),)*
+                    $(Self::$variant(out) => gather(bytes, place, starts, &mut out[elements]),)*
                 }
             }
         }

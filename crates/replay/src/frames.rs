@@ -131,7 +131,15 @@ impl Pool {
     }
 
     /// Copies these frames, in this order, to `out`, from the place of its `first` frame on.
-    pub(crate) fn gather(&self, first: usize, frames: &[usize], out: &mut Data) {
-        out.gather(first, &self.bytes, self.place, frames);
+    pub(crate) fn gather(&self, first: usize, frames: &[u32], out: &mut Data) {
+        let mut starts = [0; 64];
+        for (block, frames) in frames.chunks(starts.len()).enumerate() {
+            let first = first + block * starts.len();
+            let starts = &mut starts[..frames.len()];
+            for (start, &frame) in starts.iter_mut().zip(frames) {
+                *start = frame as usize * self.place.stride;
+            }
+            out.gather(first, &self.bytes, self.place, starts);
+        }
     }
 }

@@ -153,30 +153,28 @@ impl Rows {
         row: usize,
         slots: &[usize],
         columns: &mut [Data],
-        frames: &mut Vec<usize>,
+        frames: &mut Vec<u32>,
     ) {
+        let mut starts = [0; BLOCK];
         for (block, slots) in slots.chunks(BLOCK).enumerate() {
             let row = row + block * BLOCK;
-            self.touch(slots);
+            let starts = &mut starts[..slots.len()];
+            self.touch(slots, starts);
             for (out, column) in columns.iter_mut().zip(&self.columns) {
                 match *column {
-                    Stored::Here(place) => out.gather(row, &self.bytes, place, slots),
+                    Stored::Here(place) => out.gather(row, &self.bytes, place, starts),
                     Stored::Shared { offset, frames: each, pool } => {
                         frames.clear();
-                        for &slot in slots {
-                            frames.extend(self.numbers(slot, offset, each).map(|n| n as usize));
+                        for &start in &*starts {
+                            let numbers = &self.bytes[start + offset..][..each * FRAME_BYTES];
+                            let numbers = numbers.as_chunks().0.iter();
+                            frames.extend(numbers.map(|&number| u32::from_ne_bytes(number)));
                         }
                         self.pools[pool].gather(row * each, frames, out);
                     }
                 }
             }
         }
-    }
-
-    /// The numbers of an item's frames in the column at this offset.
-    fn numbers(&self, slot: usize, offset: usize, frames: usize) -> impl Iterator<Item = u32> {
-        let bytes = &self.bytes[slot * self.stride + offset..][..frames * FRAME_BYTES];
-        bytes.as_chunks().0.iter().map(|&number| u32::from_ne_bytes(number))
     }
 
     /// Does something for every frame of an item and its pool.
@@ -192,13 +190,16 @@ impl Rows {
         }
     }
 
-    /// Reads both ends of each row, to have it in the cache when its columns are copied. A loop
-    /// that does nothing else keeps more cache misses under way at a time than one that copies,
-    /// which would have to wait for each row that lies across two lines.
-    fn touch(&self, slots: &[usize]) {
+    /// Says at which byte each row begins, and reads both its ends, to have it in the cache when its
+    /// columns are copied. A loop that does nothing else keeps more cache misses under way at a time
+    /// than one that copies, which would have to wait for each row that lies across two lines.
+    #[inline]
+    fn touch(&self, slots: &[usize], starts: &mut [usize]) {
+        let bytes: &[u8] = &self.bytes;
         let mut touched = 0;
-        for &slot in slots {
-            let row = &self.bytes[slot * self.stride..][..self.stride];
+        for (&slot, start) in slots.iter().zip(starts) {
+            *start = slot * self.stride;
+            let row = &bytes[*start..][..self.stride];
             touched ^= row[0] ^ row[self.stride - 1];
         }
         std::hint::black_box(touched);
