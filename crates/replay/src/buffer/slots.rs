@@ -47,6 +47,7 @@ impl<S: Sampler> Buffer<S> {
     /// the eviction does not want it. Where frames are shared, as many items go as it takes until
     /// there are frames enough, and the slot is a free one.
     fn make_room(&mut self) -> Option<usize> {
+        let mut admitted = false;
         loop {
             let Directory::Table(table) = &self.directory else { return None };
             let len = table.len();
@@ -54,11 +55,17 @@ impl<S: Sampler> Buffer<S> {
             if len < table.capacity() && self.rows.has_room() {
                 return Some(len);
             }
-            let victim = self.eviction.victim(len, oldest).filter(|&slot| slot < len)?;
+            let victim = if admitted {
+                let victim = self.eviction.another_victim(len, oldest);
+                if victim < len { victim } else { oldest }
+            } else {
+                self.eviction.victim(len, oldest).filter(|&slot| slot < len)?
+            };
             if !self.rows.shares_frames() {
                 return Some(victim);
             }
             self.remove(victim);
+            admitted = true;
         }
     }
 

@@ -63,6 +63,13 @@ pub trait Eviction: fmt::Debug + Send + Sync {
     /// A slot that is not below `len` counts as `None`.
     fn victim(&mut self, len: usize, oldest: usize) -> Option<usize>;
 
+    /// The item that comes is kept, one has made room, and it is not enough, since
+    /// [frames](crate::Schema::share_frames) are short: the slot of one more that goes. A slot that is
+    /// not below `len` counts as the oldest item's.
+    fn another_victim(&mut self, len: usize, oldest: usize) -> usize {
+        self.victim(len, oldest).unwrap_or(oldest)
+    }
+
     /// Whether [`victim`](Eviction::victim) is always the oldest, so that a buffer that removes
     /// nothing on other grounds can do without a table of what is where.
     fn is_first_in_first_out(&self) -> bool {

@@ -9,9 +9,10 @@ use super::Eviction;
 /// of capacity `k`, each of them is in it with probability `k/n`, the first as well as the last.
 ///
 /// The random choices are a function of the seed and of how many have been made, so that two numbers
-/// are all there is to save. The probabilities hold as long as the buffer itself decides what leaves:
-/// items that are removed because they were sampled often, or to make room for frames, are replaced
-/// by the next that come.
+/// are all there is to save. The probabilities hold as long as nothing else removes items: those that
+/// were sampled often enough, or that leave because shared frames run short, are replaced by the next
+/// that come. Items that are kept at random seldom have frames in common, so there is little to gain
+/// from sharing them here.
 ///
 /// # Example
 ///
@@ -72,6 +73,10 @@ impl Eviction for Reservoir {
             self.seen += 1;
             None
         }
+    }
+
+    fn another_victim(&mut self, len: usize, _oldest: usize) -> usize {
+        self.below(len as u64) as usize
     }
 
     fn inserted(&mut self, _slot: usize) {
