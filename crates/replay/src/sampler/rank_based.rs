@@ -18,14 +18,14 @@ use crate::{Error, Result};
 /// Draws items by their rank: the item of the largest priority has rank 1, the next rank 2. A few
 /// huge errors cannot crowd out the rest, as they can with [`Prioritized`](crate::Prioritized).
 ///
-/// **Order.** As in the paper (appendix B.2.1), ranks are positions in a binary heap that is sorted
-/// now and then. A sorted heap has the exact ranks. While priorities change, the first rank is exact
-/// and the others are roughly so: no item stands before one that is above it in the heap. The heap is
-/// sorted before a batch is drawn, when as many priorities have changed since the last time as
-/// [`with_sort_interval`] says; from the start, as many as the buffer has items. So sorting adds a
-/// constant factor to the cost of a change, and one batch now and then waits for it: for a million
-/// items, a tenth of a second. An interval of 1 makes every batch exact. Of equal priorities, the item
-/// that came first has the smaller rank.
+/// **Order.** As in the implementation that the paper describes, ranks are positions in a binary heap
+/// that is sorted now and then. A sorted heap has the exact ranks. While priorities change, the first
+/// rank is exact and the others are roughly so: no item stands before one that is above it in the
+/// heap. The heap is sorted before a batch is drawn, when as many priorities have changed since the
+/// last time as [`with_sort_interval`] says; from the start, as many as the buffer has items. So
+/// sorting adds a constant factor to the cost of a change, and one batch now and then waits for it:
+/// for a million items, a tenth of a second. An interval of 1 makes every batch exact. Of equal
+/// priorities, the item that came first has the smaller rank.
 ///
 /// `alpha`, `beta`, strata and normalisation are those of [`Prioritized`](crate::Prioritized). The
 /// strata are the paper's segments of equal probability; sums over ranks have a closed form here, so
