@@ -142,6 +142,24 @@ pub enum Error {
     /// A sampler written outside this crate failed.
     #[error("the sampler failed: {0}")]
     Sampler(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A column cannot do what it was chosen for.
+    #[error("column {name:?} of shape {shape:?} {problem}")]
+    Role {
+        /// The column.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What is wrong or would be right.
+        problem: &'static str,
+    },
+    /// There is no environment of this number.
+    #[error("environments are numbered from 0 to {}, got {environment}", environments - 1)]
+    Environment {
+        /// The number that was given.
+        environment: usize,
+        /// How many environments there are.
+        environments: usize,
+    },
 }
 
 /// The result of everything in this crate that can fail.

@@ -8,13 +8,17 @@
 //! - [`ItemId`]: names an item, and knows when it has been overwritten.
 //! - [`Uniform`], [`Prioritized`]: which items are drawn; [`Sampler`] to write your own.
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
+//! - [`NStep`]: turns single steps into items of n steps, on their way into a buffer.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
 mod buffer;
+mod cells;
 mod element;
+mod episode;
 mod error;
 mod memory;
+mod n_step;
 mod ring;
 mod rows;
 mod sampler;
@@ -23,7 +27,9 @@ mod schema;
 pub use batch::Batch;
 pub use buffer::Buffer;
 pub use element::{DType, Element, Value};
+pub use episode::{Episode, Real};
 pub use error::{Error, Result};
+pub use n_step::NStep;
 pub use ring::{ItemId, ItemIds};
 pub use sampler::{Prioritized, Sampler, Uniform};
 pub use schema::{Column, ColumnInfo, Schema};
