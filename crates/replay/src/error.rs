@@ -160,6 +160,32 @@ pub enum Error {
         /// How many environments there are.
         environments: usize,
     },
+    /// A rate limiter was asked for more at once than it could ever allow.
+    #[error(
+        "{items} items to {what} at once count {cost} samples, and the error buffer is \
+         {error_buffer}: use fewer items at once, or a larger error buffer"
+    )]
+    Request {
+        /// `"insert"` or `"sample"`.
+        what: &'static str,
+        /// The number of items.
+        items: usize,
+        /// What they count, in samples.
+        cost: f64,
+        /// The limiter's error buffer.
+        error_buffer: f64,
+    },
+    /// A rate limiter did not allow it in time.
+    #[error("the rate limiter did not allow to {what} within {timeout:?}")]
+    Timeout {
+        /// `"insert"` or `"sample"`.
+        what: &'static str,
+        /// The time that there was.
+        timeout: std::time::Duration,
+    },
+    /// The rate limiter has been closed: there is nothing more to wait for.
+    #[error("the rate limiter has been closed")]
+    Closed,
 }
 
 /// The result of everything in this crate that can fail.

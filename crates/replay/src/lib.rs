@@ -9,6 +9,7 @@
 //! - [`Uniform`], [`Prioritized`]: which items are drawn; [`Sampler`] to write your own.
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
 //! - [`NStep`]: turns single steps into items of n steps, on their way into a buffer.
+//! - [`RateLimiter`]: keeps writers and the learner in step.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
@@ -19,6 +20,7 @@ mod episode;
 mod error;
 mod memory;
 mod n_step;
+mod rate_limiter;
 mod ring;
 mod rows;
 mod sampler;
@@ -30,6 +32,7 @@ pub use element::{DType, Element, Value};
 pub use episode::{Episode, Real};
 pub use error::{Error, Result};
 pub use n_step::NStep;
+pub use rate_limiter::{RateCounts, RateLimiter};
 pub use ring::{ItemId, ItemIds};
 pub use sampler::{Prioritized, Sampler, Uniform};
 pub use schema::{Column, ColumnInfo, Schema};
