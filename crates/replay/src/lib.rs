@@ -9,6 +9,7 @@
 //! - [`Uniform`], [`Prioritized`]: which items are drawn; [`Sampler`] to write your own.
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
 //! - [`NStep`]: turns single steps into items of n steps, on their way into a buffer.
+//! - [`Hindsight`]: remembers episodes with the goals that they achieved, too.
 //! - [`RateLimiter`]: keeps writers and the learner in step.
 //! - [`Error`]: everything that can go wrong.
 
@@ -18,6 +19,7 @@ mod cells;
 mod element;
 mod episode;
 mod error;
+mod hindsight;
 mod memory;
 mod n_step;
 mod rate_limiter;
@@ -31,6 +33,7 @@ pub use buffer::Buffer;
 pub use element::{DType, Element, Value};
 pub use episode::{Episode, Real};
 pub use error::{Error, Result};
+pub use hindsight::{GoalStrategy, Hindsight};
 pub use n_step::NStep;
 pub use rate_limiter::{RateCounts, RateLimiter};
 pub use ring::{ItemId, ItemIds};
