@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+#[cfg(feature = "npz")]
+use crate::files::Endian;
 use crate::{ColumnInfo, DType, Error, Result, Value, memory};
 
 /// Rows of one column.
@@ -59,15 +61,93 @@ macro_rules! elements {
                 }
             }
 
+            /// Becomes as many rows as these bytes are, which must be whole rows.
+            #[cfg(feature = "npz")]
+            pub(crate) fn fill(&mut self, bytes: &[u8], endian: Endian) -> Result<()> {
+                match &mut self.elements {
+                    $(Elements::$variant(all) => {
+                        const SIZE: usize = size_of::<$type>();
+                        let (bytes, _) = bytes.as_chunks::<SIZE>();
+                        let len = bytes.len();
+                        let refused = || memory::refused(
+                            format!("{len} elements of an array"), (len * SIZE) as u128);
+                        memory::resize(all, len, <$type>::default(), refused)?;
+                        for (out, &bytes) in all.iter_mut().zip(bytes) {
+                            *out = match endian {
+                                Endian::Little => <$type as Portable<SIZE>>::from_le(bytes),
+                                Endian::Big => <$type as Portable<SIZE>>::from_be(bytes),
+                            };
+                        }
+                    })*
+                }
+                Ok(())
+            }
+
             /// One row.
             pub(crate) fn row(&self, row: usize) -> Value<'_> {
                 self.rows(row..row + 1)
+            }
+        }
+
+        /// Overwrites `bytes` with those of the elements, little-endian.
+        #[cfg(feature = "npz")]
+        pub(crate) fn to_bytes(value: Value<'_>, bytes: &mut Vec<u8>) {
+            bytes.clear();
+            match value {
+                $(Value::$variant(value) => {
+                    bytes.extend(value.iter().flat_map(|element| element.to_le()));
+                })*
             }
         }
     };
 }
 
 elements!(F32(f32), F64(f64), U8(u8), I32(i32), I64(i64), Bool(bool));
+
+/// An element in bytes that mean the same on every machine.
+#[cfg(feature = "npz")]
+trait Portable<const SIZE: usize>: Sized {
+    fn to_le(&self) -> [u8; SIZE];
+    fn from_le(bytes: [u8; SIZE]) -> Self;
+    fn from_be(bytes: [u8; SIZE]) -> Self;
+}
+
+#[cfg(feature = "npz")]
+macro_rules! portable {
+    ($($type:ty),*) => {$(
+        impl Portable<{ size_of::<$type>() }> for $type {
+            fn to_le(&self) -> [u8; size_of::<$type>()] {
+                self.to_le_bytes()
+            }
+
+            fn from_le(bytes: [u8; size_of::<$type>()]) -> Self {
+                Self::from_le_bytes(bytes)
+            }
+
+            fn from_be(bytes: [u8; size_of::<$type>()]) -> Self {
+                Self::from_be_bytes(bytes)
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "npz")]
+portable!(f32, f64, u8, i32, i64);
+
+#[cfg(feature = "npz")]
+impl Portable<1> for bool {
+    fn to_le(&self) -> [u8; 1] {
+        [u8::from(*self)]
+    }
+
+    fn from_le([byte]: [u8; 1]) -> Self {
+        byte != 0
+    }
+
+    fn from_be(bytes: [u8; 1]) -> Self {
+        Self::from_le(bytes)
+    }
+}
 
 /// Whether each value is one row of its column. No value is given for the column `without`.
 pub(crate) fn check(

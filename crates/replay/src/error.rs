@@ -186,6 +186,22 @@ pub enum Error {
     /// The rate limiter has been closed: there is nothing more to wait for.
     #[error("the rate limiter has been closed")]
     Closed,
+    /// A file cannot be read or written, whatever it holds.
+    #[error("{what}: {source}")]
+    Io {
+        /// The file.
+        what: String,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should, or is damaged.
+    #[error("{what}: {problem}")]
+    Format {
+        /// The file, and which part of it.
+        what: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
 }
 
 /// The result of everything in this crate that can fail.

@@ -11,6 +11,7 @@
 //! - [`NStep`]: turns single steps into items of n steps, on their way into a buffer.
 //! - [`Hindsight`]: remembers episodes with the goals that they achieved, too.
 //! - [`RateLimiter`]: keeps writers and the learner in step.
+//! - `NpzReader`, `NpzWriter` (feature `npz`): numpy's files.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
@@ -19,9 +20,13 @@ mod cells;
 mod element;
 mod episode;
 mod error;
+#[cfg(feature = "npz")]
+mod files;
 mod hindsight;
 mod memory;
 mod n_step;
+#[cfg(feature = "npz")]
+mod npz;
 mod rate_limiter;
 mod ring;
 mod rows;
@@ -35,6 +40,8 @@ pub use episode::{Episode, Real};
 pub use error::{Error, Result};
 pub use hindsight::{GoalStrategy, Hindsight};
 pub use n_step::NStep;
+#[cfg(feature = "npz")]
+pub use npz::{NpzReader, NpzWriter};
 pub use rate_limiter::{RateCounts, RateLimiter};
 pub use ring::{ItemId, ItemIds};
 pub use sampler::{Prioritized, Sampler, Uniform};
