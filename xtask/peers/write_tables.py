@@ -18,6 +18,7 @@ know the contents: element number i of an array, counted in C's order over all o
 * refused.npz         arrays that cannot be columns
 * plain.parquet       the columns of plain.npz by pyarrow, compressed with Snappy, two row groups
 * uncompressed.parquet  the same without compression, without dictionaries, data pages of version 2
+* lists.parquet       lists without a fixed size, as pandas writes them, which all have the same
 * refused.parquet     columns that cannot be read
 * random_walk.npz     the random walk of Sutton & Barto 2018, example 6.2: 1,000 steps of an agent
                       that goes left or right by the toss of a coin, from the middle of five states
@@ -86,6 +87,18 @@ def columns(arrays):
     return pyarrow.table({name: column(array) for name, array in arrays.items()})
 
 
+def lists():
+    return pyarrow.table(
+        {
+            "pairs": pyarrow.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]),
+            "matrices": pyarrow.array(
+                [[[True], [False]], [[False], [True]], [[True], [True]]],
+                pyarrow.large_list(pyarrow.list_(pyarrow.bool_())),
+            ),
+        }
+    )
+
+
 def refused_columns():
     return pyarrow.table(
         {
@@ -144,6 +157,7 @@ def main():
         use_dictionary=False,
         data_page_version="2.0",
     )
+    pyarrow.parquet.write_table(lists(), folder / "lists.parquet", compression="GZIP")
     pyarrow.parquet.write_table(refused_columns(), folder / "refused.parquet")
     print(f"numpy {numpy.__version__}, pyarrow {pyarrow.__version__}")
 

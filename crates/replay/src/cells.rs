@@ -4,8 +4,6 @@
 
 use std::ops::Range;
 
-#[cfg(feature = "npz")]
-use crate::files::Endian;
 use crate::{ColumnInfo, DType, Error, Result, Value, memory};
 
 /// Rows of one column.
@@ -103,6 +101,14 @@ macro_rules! elements {
 }
 
 elements!(F32(f32), F64(f64), U8(u8), I32(i32), I64(i64), Bool(bool));
+
+#[cfg(feature = "npz")]
+/// The order of the bytes of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endian {
+    Little,
+    Big,
+}
 
 /// An element in bytes that mean the same on every machine.
 #[cfg(feature = "npz")]

@@ -12,6 +12,7 @@
 //! - [`Hindsight`]: remembers episodes with the goals that they achieved, too.
 //! - [`RateLimiter`]: keeps writers and the learner in step.
 //! - `NpzReader`, `NpzWriter` (feature `npz`): numpy's files.
+//! - `ParquetReader`, `ParquetWriter` (feature `parquet`): tables of offline data sets.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
@@ -20,13 +21,15 @@ mod cells;
 mod element;
 mod episode;
 mod error;
-#[cfg(feature = "npz")]
+#[cfg(any(feature = "npz", feature = "parquet"))]
 mod files;
 mod hindsight;
 mod memory;
 mod n_step;
 #[cfg(feature = "npz")]
 mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod rate_limiter;
 mod ring;
 mod rows;
@@ -42,6 +45,8 @@ pub use hindsight::{GoalStrategy, Hindsight};
 pub use n_step::NStep;
 #[cfg(feature = "npz")]
 pub use npz::{NpzReader, NpzWriter};
+#[cfg(feature = "parquet")]
+pub use parquet::{ParquetReader, ParquetWriter};
 pub use rate_limiter::{RateCounts, RateLimiter};
 pub use ring::{ItemId, ItemIds};
 pub use sampler::{Prioritized, Sampler, Uniform};

@@ -16,13 +16,6 @@ pub(crate) fn rows_per_chunk(bytes_per_row: usize) -> usize {
     (CHUNK / bytes_per_row.max(1)).max(1)
 }
 
-/// The order of the bytes of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Endian {
-    Little,
-    Big,
-}
-
 /// The error for a file that holds something else than it should.
 pub(crate) fn format(what: impl Into<String>, problem: impl Into<String>) -> Error {
     Error::Format { what: what.into(), problem: problem.into() }

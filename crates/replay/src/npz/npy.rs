@@ -10,7 +10,7 @@
 use std::io::{self, Read};
 
 use crate::DType;
-use crate::files::Endian;
+use crate::cells::Endian;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 

@@ -9,8 +9,8 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::archive_error;
 use super::npy::{Header, Problem};
-use crate::cells::Cells;
-use crate::files::{self, Endian, Source};
+use crate::cells::{Cells, Endian};
+use crate::files::{self, Source};
 use crate::{Buffer, ColumnInfo, Error, Result, Sampler, Schema};
 
 /// Deflate cannot make more of a byte: 258 bytes for the two bits of the shortest code for a match.
