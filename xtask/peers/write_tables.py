@@ -20,7 +20,7 @@ know the contents: element number i of an array, counted in C's order over all o
 * uncompressed.parquet  the same without compression, without dictionaries, data pages of version 2
 * lists.parquet       lists without a fixed size, as pandas writes them, which all have the same
 * refused.parquet     columns that cannot be read
-* random_walk.npz     the random walk of Sutton & Barto 2018, example 6.2: 1,000 steps of an agent
+* random_walk.npz     the random walk of Sutton & Barto 2018, example 6.2: 10,000 steps of an agent
                       that goes left or right by the toss of a coin, from the middle of five states
                       until it leaves them; leaving on the right is rewarded with 1
 """
@@ -41,7 +41,7 @@ SHAPES = {
     "bool": (numpy.bool_, (5, 2)),
 }
 STATES = 5
-STEPS = 1000
+STEPS = 10_000
 
 
 def element(dtype, i):

@@ -27,7 +27,8 @@ use crate::{Error, Result};
 ///
 /// One request may not be larger than the error buffer: `n` items to insert count
 /// `n * samples_per_insert`, `n` items to sample count `n`. With that, one side can always go on; a
-/// program whose writers and learner both go on never stands still.
+/// program whose writers and learner both go on never stands still. A thread that does both must not
+/// wait, for it would be for itself.
 ///
 /// # Example
 ///
@@ -221,7 +222,7 @@ impl RateLimiter {
             if state.closed {
                 return Err(Error::Closed);
             }
-            if self.allows(&state.counts, side, cost) {
+            if items == 0 || self.allows(&state.counts, side, cost) {
                 break;
             }
             state = match (patience, until) {
@@ -353,6 +354,7 @@ mod tests {
         let counts = RateCounts { inserts: 5, samples: 7, removed: 0 };
         let limiter = RateLimiter::new(2.0, 3, 4.0).unwrap().with_counts(counts);
         assert!(limiter.try_to_sample(1).unwrap() && !limiter.try_to_sample(1).unwrap());
+        assert!(limiter.try_to_sample(0).unwrap() && limiter.try_to_insert(0).unwrap());
         assert_eq!(limiter.counts(), RateCounts { samples: 8, ..counts });
     }
 
