@@ -1,7 +1,7 @@
 //! n-step items of random episodes, with both kinds of ending, against a loop over each episode.
 
 use proptest::prelude::*;
-use reflux_replay::{Batch, Buffer, Column, Episode, NStep, Result, Schema, Uniform, Value};
+use reflux_replay::{Batch, Buffer, Column, Episode, Error, NStep, Result, Schema, Uniform, Value};
 
 /// One step: its number, which stands for its observation and names it, and its reward.
 #[derive(Debug, Clone, Copy)]
@@ -157,9 +157,108 @@ fn n_of_one_passes_every_step_on_as_it_is() -> Result<()> {
         assembler.push_with(0, &values, episode, |item| {
             assert_eq!(item, expected);
             items += 1;
-            Ok::<_, reflux_replay::Error>(())
+            Ok::<_, Error>(())
         })?;
         assert_eq!(items, 1);
     }
     Ok(())
+}
+
+fn four_columns() -> (Schema, Column<f64>, Column<f32>, Column<i32>) {
+    let mut schema = Schema::new();
+    let discount = schema.column("discount", &[]).expect("a column");
+    let reward = schema.column("reward", &[1]).expect("a column");
+    let next = schema.column("next", &[]).expect("a column");
+    schema.column::<u8>("pair", &[2]).expect("a column");
+    (schema, discount, reward, next)
+}
+
+#[test]
+fn settings_and_columns_are_checked() {
+    let (schema, discount, reward, next) = four_columns();
+    let message =
+        |n, gamma| NStep::new(&schema, reward, discount, n, gamma).unwrap_err().to_string();
+    assert_eq!(message(0, 0.9), "n must be at least 1, got 0");
+    assert_eq!(message(1, 1.1), "gamma must be between 0 and 1, got 1.1");
+    assert_eq!(message(1, f64::NAN), "gamma must be between 0 and 1, got NaN");
+    assert!(matches!(
+        NStep::new(&schema, reward, discount, usize::MAX, 0.9),
+        Err(Error::Memory { .. })
+    ));
+    assert_eq!(
+        NStep::new(&schema, reward, reward, 1, 0.9).unwrap_err().to_string(),
+        r#"column "reward" of shape [1] cannot be the reward and the discount at once"#
+    );
+
+    let steps = NStep::new(&schema, reward, discount, 3, 0.9).unwrap();
+    assert_eq!((steps.n(), steps.gamma(), steps.environments()), (3, 0.9, 1));
+    assert!(matches!(steps.clone().with_last(reward), Err(Error::Role { .. })));
+    assert!(matches!(steps.clone().with_environments(0), Err(Error::Setting { .. })));
+    assert!(matches!(steps.clone().with_environments(usize::MAX), Err(Error::Memory { .. })));
+    assert!(steps.with_last(next).is_ok());
+
+    let mut other = Schema::new();
+    let wide = other.column::<f32>("wide", &[2]).unwrap();
+    assert!(matches!(
+        NStep::new(&schema, wide, discount, 1, 0.9),
+        Err(Error::ForeignColumn { .. })
+    ));
+    let discount = other.column::<f32>("discount", &[]).unwrap();
+    assert_eq!(
+        NStep::new(&other, wide, discount, 1, 0.9).unwrap_err().to_string(),
+        r#"column "wide" of shape [2] must have one element an item"#
+    );
+}
+
+#[test]
+fn a_step_that_does_not_fit_changes_nothing() {
+    let (schema, discount, reward, next) = four_columns();
+    let mut buffer = Buffer::new(schema.clone(), 9, Uniform::new()).unwrap();
+    let mut steps = NStep::new(&schema, reward, discount, 2, 0.5).unwrap().with_last(next).unwrap();
+    let good = [(&1.0_f32).into(), (&7_i32).into(), (&[1_u8, 2]).into()];
+    let wrong_type = [good[0], (&7_i64).into(), good[2]];
+    let too_short = [good[0], good[1], (&1_u8).into()];
+    let message = |result: Result<usize>| result.unwrap_err().to_string();
+    let over = Episode::Terminated;
+    assert_eq!(
+        message(steps.push(1, &good, over, &mut buffer)),
+        "environments are numbered from 0 to 0, got 1"
+    );
+    assert_eq!(
+        message(steps.push(0, &good[..2], over, &mut buffer)),
+        "one value a column is needed, 3 in all, got 2"
+    );
+    assert_eq!(
+        message(steps.push(0, &wrong_type, over, &mut buffer)),
+        r#"column "next" holds i32, got i64"#
+    );
+    assert_eq!(
+        message(steps.push(0, &too_short, over, &mut buffer)),
+        r#"column "pair" needs 2 elements for 1 rows, got 1"#
+    );
+    assert!(buffer.is_empty());
+    assert_eq!(steps.reset(0).unwrap(), 0);
+
+    assert_eq!(steps.push(0, &good, Episode::Continues, &mut buffer).unwrap(), 0);
+    let full = |_: &[Value<'_>]| Err(Error::Empty);
+    assert!(steps.push_with(0, &good, Episode::Continues, full).is_err());
+    assert_eq!(steps.reset(0).unwrap(), 1, "the step that was refused is not there");
+}
+
+#[test]
+fn flushed_steps_are_bootstrapped() {
+    let (schema, discount, reward, next) = four_columns();
+    let mut buffer = Buffer::new(schema.clone(), 9, Uniform::new()).unwrap();
+    let mut steps = NStep::new(&schema, reward, discount, 3, 0.5).unwrap().with_last(next).unwrap();
+    for t in 1..=2 {
+        let values = [(&1.0_f32).into(), (&t).into(), (&[0_u8, 0]).into()];
+        assert_eq!(steps.push(0, &values, Episode::Continues, &mut buffer).unwrap(), 0);
+    }
+    assert_eq!(steps.flush(0, &mut buffer).unwrap(), 2);
+    assert_eq!(steps.flush(0, &mut buffer).unwrap(), 0);
+    let mut batch = Batch::new();
+    buffer.gather(&buffer.items().collect::<Vec<_>>(), &mut batch).unwrap();
+    assert_eq!(batch.values(discount).unwrap(), [0.25, 0.5]);
+    assert_eq!(batch.values(reward).unwrap(), [1.5, 1.0]);
+    assert_eq!(batch.values(next).unwrap(), [2, 2]);
 }

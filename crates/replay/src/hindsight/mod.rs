@@ -4,8 +4,11 @@
 //! Andrychowicz et al. 2017, "Hindsight Experience Replay", arXiv:1707.01495, Algorithm 1 and
 //! section 4.5.
 
+mod kept;
+
 use std::fmt;
 
+use kept::{Archive, Trajectory};
 use rand::Rng;
 
 use crate::cells::{self, Cells, recycle};
@@ -108,24 +111,6 @@ struct Judge<G> {
 /// Something that follows from the goal that was achieved and the one that was wanted.
 type GoalFn<G, T> = Box<dyn FnMut(&[G], &[G]) -> T + Send>;
 
-/// The steps of an episode so far.
-struct Trajectory<G> {
-    len: usize,
-    /// The number of steps that there is room for.
-    room: usize,
-    columns: Vec<Cells>,
-    /// The goal that each step achieved, one after another.
-    achieved: Vec<G>,
-}
-
-/// Goals achieved in all episodes so far, each equally likely to be kept: Vitter 1985, "Random
-/// Sampling with a Reservoir", Algorithm R.
-struct Archive<G> {
-    capacity: usize,
-    seen: u64,
-    goals: Vec<G>,
-}
-
 impl<G: Element> Hindsight<G> {
     /// For one environment and these columns of a buffer. `reward_of(achieved, goal)` is the reward
     /// of a step that achieved one goal while another was wanted.
@@ -163,7 +148,7 @@ impl<G: Element> Hindsight<G> {
             strategy,
             judge,
             trajectories: Vec::new(),
-            archive: Archive { capacity: 100_000, seen: 0, goals: Vec::new() },
+            archive: Archive::new(100_000),
             values: Vec::with_capacity(schema.columns().len()),
         };
         new.with_environments(1)
@@ -205,13 +190,7 @@ impl<G: Element> Hindsight<G> {
             size_of::<Trajectory<G>>() as u128 + columns.len() as u128 * size_of::<Cells>() as u128;
         let needed = per_environment.saturating_mul(environments as u128);
         memory::check(|| format!("episodes of {environments} environments"), needed)?;
-        let empty = || Trajectory {
-            len: 0,
-            room: 0,
-            columns: columns.iter().map(Cells::new).collect(),
-            achieved: Vec::new(),
-        };
-        self.trajectories = (0..environments).map(|_| empty()).collect();
+        self.trajectories = (0..environments).map(|_| Trajectory::new(&self.schema)).collect();
         Ok(self)
     }
 
@@ -225,7 +204,7 @@ impl<G: Element> Hindsight<G> {
         if goals == 0 {
             return Err(Error::Setting { name: "goal memory", legal: "at least 1", got: 0.0 });
         }
-        self.archive = Archive { capacity: goals, seen: 0, goals: Vec::new() };
+        self.archive = Archive::new(goals);
         Ok(self)
     }
 
@@ -383,63 +362,6 @@ impl<G: Element> Hindsight<G> {
         let result = sink(&item);
         self.values = recycle(item);
         result
-    }
-}
-
-impl<G: Element> Trajectory<G> {
-    fn push(&mut self, schema: &Schema, values: &[Value<'_>], achieved: &[G]) -> Result<()> {
-        if self.len == self.room {
-            self.grow(schema, achieved.len())?;
-        }
-        for (column, &value) in self.columns.iter_mut().zip(values) {
-            column.set(self.len, value);
-        }
-        self.achieved[self.len * achieved.len()..][..achieved.len()].copy_from_slice(achieved);
-        self.len += 1;
-        Ok(())
-    }
-
-    /// Makes room for twice as many steps.
-    fn grow(&mut self, schema: &Schema, width: usize) -> Result<()> {
-        let room = (2 * self.room).max(64);
-        let per_step = schema.bytes_per_item() as u128 + (width * G::DTYPE.bytes()) as u128;
-        let what = || format!("an episode of {room} steps");
-        let needed = per_step * room as u128;
-        memory::check(what, needed)?;
-        let refused = || memory::refused(what(), needed);
-        for column in &mut self.columns {
-            column.resize(room, refused)?;
-        }
-        let elements = room.checked_mul(width).ok_or_else(refused)?;
-        memory::resize(&mut self.achieved, elements, G::default(), refused)?;
-        self.room = room;
-        Ok(())
-    }
-
-    /// Forgets the steps, not their memory.
-    fn clear(&mut self) -> usize {
-        std::mem::take(&mut self.len)
-    }
-}
-
-impl<G: Element> Archive<G> {
-    /// Adds the goals of an episode, or some of them in the place of earlier ones.
-    fn add<R: Rng + ?Sized>(&mut self, goals: &[G], width: usize, rng: &mut R) -> Result<()> {
-        for goal in goals.chunks_exact(width) {
-            self.seen += 1;
-            if self.goals.len() / width < self.capacity {
-                let bytes = (self.goals.len() + width) as u128 * G::DTYPE.bytes() as u128;
-                let refused = |_| memory::refused("the memory of goals".to_owned(), bytes);
-                self.goals.try_reserve(width).map_err(refused)?;
-                self.goals.extend_from_slice(goal);
-                continue;
-            }
-            let place = rng.random_range(0..self.seen);
-            if place < self.capacity as u64 {
-                self.goals[place as usize * width..][..width].copy_from_slice(goal);
-            }
-        }
-        Ok(())
     }
 }
 
