@@ -14,7 +14,7 @@ use tables::{damage, fixture};
 #[test]
 fn arrays_that_numpy_wrote_are_read() -> Result<()> {
     for name in ["plain.npz", "compressed.npz"] {
-        let mut reader = NpzReader::open(fixture(name))?;
+        let reader = NpzReader::open(fixture(name))?;
         assert!(reader.names().eq(["f32", "f64", "u8", "i32", "i64", "bool"]));
         assert_eq!(reader.rows(&reader.schema()?)?, 5);
         let mut buffer = reader.read(Prioritized::new())?;
@@ -32,7 +32,7 @@ fn arrays_that_numpy_wrote_are_read() -> Result<()> {
 
 #[test]
 fn some_of_the_arrays_are_read_in_any_order() -> Result<()> {
-    let mut reader = NpzReader::open(fixture("plain.npz"))?;
+    let reader = NpzReader::open(fixture("plain.npz"))?;
     let schema = reader.schema_of(&["bool", "i32"])?;
     assert_eq!(schema.to_string(), "bool: bool[2], i32: i32[]");
     let i32 = schema.find::<i32>("i32")?;
@@ -93,7 +93,7 @@ fn an_empty_buffer_is_written_and_has_no_room_to_be_read_into() -> Result<()> {
     let mut bytes = Cursor::new(Vec::new());
     let mut empty = Buffer::new(tables::schema()?, 3, Uniform::new())?;
     NpzWriter::new().write(&empty, &mut bytes)?;
-    let mut reader = NpzReader::from_bytes(bytes.into_inner())?;
+    let reader = NpzReader::from_bytes(bytes.into_inner())?;
     assert!(matches!(reader.read(Uniform::new()), Err(Error::Capacity)));
     assert_eq!(reader.read_into(&mut empty)?, 0);
     Ok(())
@@ -165,7 +165,7 @@ fn a_flipped_bit_is_an_error_or_changes_nothing_that_is_read() {
         for bit in 0..8 * bytes.len() {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            if let Ok(mut reader) = NpzReader::from_bytes(damaged)
+            if let Ok(reader) = NpzReader::from_bytes(damaged)
                 && let Ok(buffer) = reader.read(Uniform::new())
             {
                 // A name is not covered by a checksum; nor need it be, for the schema shows it.
@@ -216,7 +216,7 @@ proptest! {
                 break;
             }
         }
-        if let Ok(mut reader) = NpzReader::from_bytes(bytes) {
+        if let Ok(reader) = NpzReader::from_bytes(bytes) {
             let _ = reader.read(Uniform::new());
         }
     }

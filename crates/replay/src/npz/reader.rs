@@ -87,17 +87,13 @@ impl NpzReader {
             ZipArchive::new(source).map_err(|error| archive_error(name.clone(), error))?;
         let mut arrays = Vec::new();
         for index in 0..archive.len() {
-            let mut entry =
-                archive.by_index(index).map_err(|error| archive_error(name.clone(), error))?;
-            let Some(array) = array_name(&entry) else { continue };
-            let header = match Header::read(&mut entry) {
-                Ok(header) => check_size(&header, &entry, file_len).map(|()| header),
-                Err(Problem::Format(problem)) => Err(problem),
-                Err(Problem::Io(error)) => match files::io("", error) {
-                    Error::Format { problem, .. } => Err(problem),
-                    Error::Io { source, .. } => return Err(Error::Io { what: name, source }),
-                    error => return Err(error),
-                },
+            let Some(array) = array_name(&archive, index) else { continue };
+            let header = match read_header(&mut archive, index, file_len) {
+                Ok(header) => Ok(header),
+                // The file cannot be read at all.
+                Err(Error::Io { source, .. }) => return Err(Error::Io { what: name, source }),
+                Err(Error::Format { problem, .. }) => Err(problem),
+                Err(error) => return Err(error),
             };
             arrays.push(Array { name: array, index, header });
         }
@@ -169,7 +165,7 @@ impl NpzReader {
     ///
     /// As for [`NpzReader::schema`], [`NpzReader::read_into`] and [`Buffer::new`]; among them a file
     /// without items.
-    pub fn read<S: Sampler>(&mut self, sampler: S) -> Result<Buffer<S>> {
+    pub fn read<S: Sampler>(&self, sampler: S) -> Result<Buffer<S>> {
         let schema = self.schema()?;
         let rows = self.rows(&schema)?;
         let mut buffer = Buffer::new(schema, rows, sampler)?;
@@ -184,7 +180,7 @@ impl NpzReader {
     ///
     /// As for [`NpzReader::rows`], and nothing is added then; [`Error::Io`], or [`Error::Format`]
     /// where the data is damaged or cut off: the items that came before are in the buffer then.
-    pub fn read_into<S: Sampler>(&mut self, buffer: &mut Buffer<S>) -> Result<usize> {
+    pub fn read_into<S: Sampler>(&self, buffer: &mut Buffer<S>) -> Result<usize> {
         let rows = self.rows(buffer.schema())?;
         // An archive reads one array at a time; so each column has a clone, which is cheap.
         let columns = buffer.schema().columns().to_vec();
@@ -236,11 +232,7 @@ impl NpzReader {
         let index = array.map_or(usize::MAX, |array| array.index);
         let mut entry =
             archive.by_index(index).map_err(|error| archive_error(what.clone(), error))?;
-        let header = match Header::read(&mut entry) {
-            Ok(header) => header,
-            Err(Problem::Format(problem)) => return Err(files::format(what, problem)),
-            Err(Problem::Io(error)) => return Err(files::io(what, error)),
-        };
+        let header = header_of(|| what.clone(), &mut entry)?;
         let bytes_per_row = column.width() as u64 * column.dtype().bytes() as u64;
         Ok(ArrayReader {
             what,
@@ -261,9 +253,24 @@ impl NpzReader {
 }
 
 /// `observation.npy` is the array `observation`; what has another name is not an array.
-fn array_name<R: Read>(entry: &zip::read::ZipFile<'_, R>) -> Option<String> {
-    let name = entry.name().ok()?;
+fn array_name(archive: &ZipArchive<Source>, index: usize) -> Option<String> {
+    let name = archive.name_for_index(index)?.ok()?;
     Some(name.strip_suffix(".npy")?.to_owned())
+}
+
+/// Reads what an array says of itself, and checks that it can be so.
+fn read_header(archive: &mut ZipArchive<Source>, index: usize, file_len: u64) -> Result<Header> {
+    let mut entry = archive.by_index(index).map_err(|error| archive_error(String::new(), error))?;
+    let header = header_of(String::new, &mut entry)?;
+    check_size(&header, &entry, file_len).map_err(|problem| files::format("", problem))?;
+    Ok(header)
+}
+
+fn header_of(what: impl FnOnce() -> String, entry: &mut impl Read) -> Result<Header> {
+    Header::read(entry).map_err(|problem| match problem {
+        Problem::Format(problem) => files::format(what(), problem),
+        Problem::Io(error) => files::io(what(), error),
+    })
 }
 
 /// Checks that there can be as many bytes as the header says, so that whoever reserves memory by
