@@ -147,6 +147,16 @@ fn lists_of_any_size_are_read_into_a_column_of_the_size_that_they_have() -> Resu
     let mut buffer = Buffer::new(schema, 10, Uniform::new())?;
     let reader = ParquetReader::open(fixture("lists.parquet"))?;
     assert_eq!(reader.read_into(&mut buffer)?, 3);
+
+    let mut shorter = Schema::new();
+    shorter.column::<f64>("pairs", &[1])?;
+    let error = reader.read_into(&mut Buffer::new(shorter, 10, Uniform::new())?).unwrap_err();
+    assert!(
+        error.to_string().ends_with(
+            "its column \"pairs\" has more than the 3 values that 3 items of shape [1] have"
+        ),
+        "{error}"
+    );
     let mut batch = Batch::new();
     buffer.gather(&buffer.items().collect::<Vec<_>>(), &mut batch)?;
     assert_eq!(batch.values(pairs)?, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);

@@ -66,6 +66,27 @@ pub(crate) fn shape(data_type: &DataType) -> Result<(DType, Vec<usize>), String>
     }
 }
 
+/// Checks that a column of this type can hold such items: lists without a fixed size may turn out
+/// to have the right one.
+pub(crate) fn check(data_type: &DataType, column: &ColumnInfo) -> Result<(), String> {
+    let mut inner = data_type;
+    for &n in column.shape() {
+        inner = match inner {
+            DataType::FixedSizeList(_, size) if usize::try_from(*size) != Ok(n) => {
+                return Err(other_length(n, usize::try_from(*size).unwrap_or_default()));
+            }
+            DataType::FixedSizeList(field, _)
+            | DataType::List(field)
+            | DataType::LargeList(field) => field.data_type(),
+            _ => return Err(format!("its items have fewer dimensions than {:?}", column.shape())),
+        };
+    }
+    match shape(inner) {
+        Ok((dtype, shape)) if dtype == column.dtype() && shape.is_empty() => Ok(()),
+        _ => Err(format!("its elements are {inner}, the column's {}", column.dtype())),
+    }
+}
+
 /// An array of whole items of a column as Arrow's array.
 pub(crate) fn array(value: Value<'_>, column: &ColumnInfo) -> Result<ArrayRef, String> {
     fn primitive<T: ArrowPrimitiveType>(value: &[T::Native]) -> ArrayRef {

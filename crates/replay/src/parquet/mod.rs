@@ -1,5 +1,6 @@
 //! Parquet files, which tables of offline data sets are exchanged as.
 
+mod claims;
 mod columns;
 mod reader;
 mod writer;

@@ -13,13 +13,9 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{ChunkReader, Length};
 use bytes::Bytes;
 
-use super::{columns, guarded};
+use super::{claims, columns, guarded};
 use crate::files::{self, Source};
 use crate::{Buffer, Error, Result, Sampler, Schema};
-
-/// How many bytes of items a byte of a file may stand for, before its number of rows is taken for
-/// damage. Equal values take next to no space in a file, so this is far beyond what data has.
-const MOST_PER_BYTE: u128 = 1 << 16;
 
 /// Reads Parquet files: each column of numbers or of lists of numbers is a column, each row an
 /// item.
@@ -30,7 +26,9 @@ const MOST_PER_BYTE: u128 = 1 << 16;
 /// errors. A column that is not asked for is not looked at.
 ///
 /// Files may be uncompressed, or compressed with Snappy or gzip. A page of each column and a
-/// megabyte or so of items are in memory at a time. A damaged file is an [`Error::Format`]; but
+/// megabyte or so of items are in memory at a time. A damaged file is an [`Error::Format`], and what
+/// it states of its numbers of items and values is checked before they are decoded; a damaged page
+/// may still claim the 2 GiB that the format allows for one, while it is decompressed. But
 /// values have a checksum only if whoever wrote the file wrote one. The decoder, that of the crate
 /// `parquet`, panics over some damaged files; such a panic is caught and becomes the error, though
 /// its message may be printed, and a program built with `panic = "abort"` ends.
@@ -126,17 +124,11 @@ impl ParquetReader {
     /// # Errors
     ///
     /// As for [`ParquetReader::schema`], [`ParquetReader::read_into`] and [`Buffer::new`]; among
-    /// them a file without items. Also a file that states more items than it is likely to have:
-    /// 65,536 bytes of them for each of its bytes. [`ParquetReader::read_into`] believes it.
+    /// them a file without items.
     pub fn read<S: Sampler>(&self, sampler: S) -> Result<Buffer<S>> {
         let schema = self.schema()?;
-        let (rows, len) = (self.rows(), self.source.len());
-        let stated = rows as u128 * schema.bytes_per_item() as u128;
-        if stated > u128::from(len) * MOST_PER_BYTE {
-            let problem = format!("it states {rows} items, {stated} bytes, and has {len} bytes");
-            return Err(files::format(&self.name, problem));
-        }
-        let mut buffer = Buffer::new(schema, rows, sampler)?;
+        self.check(&schema)?;
+        let mut buffer = Buffer::new(schema, self.rows(), sampler)?;
         self.read_into(&mut buffer)?;
         Ok(buffer)
     }
@@ -146,13 +138,12 @@ impl ParquetReader {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], or [`Error::Format`] for a column that is not there, of another type or shape
-    /// or with missing values, and where the data is damaged or cut off. The items that came before
-    /// are in the buffer then.
+    /// [`Error::Format`] for a column that is not there or of another type or shape, and nothing is
+    /// added then; [`Error::Io`], or [`Error::Format`] for missing values, lists of another size,
+    /// and where the data is damaged or cut off: the items that came before are in the buffer then.
     pub fn read_into<S: Sampler>(&self, buffer: &mut Buffer<S>) -> Result<usize> {
+        let wanted = self.check(buffer.schema())?;
         let all = buffer.schema().columns().to_vec();
-        let wanted = all.iter().map(|column| self.position(column.name()));
-        let wanted = wanted.collect::<Result<Vec<_>>>()?;
         let parquet_schema = self.metadata.parquet_schema();
         let chunk = files::rows_per_chunk(buffer.schema().bytes_per_item());
         let mut reader = guarded(&self.name, || {
@@ -188,6 +179,23 @@ impl ParquetReader {
             return Err(files::format(&self.name, problem));
         }
         Ok(rows)
+    }
+
+    /// Checks the types of these columns and what the file states of their sizes. The result are
+    /// their places.
+    fn check(&self, schema: &Schema) -> Result<Vec<usize>> {
+        let places = schema.columns().iter().map(|column| {
+            let (name, place) = (column.name(), self.position(column.name())?);
+            columns::check(self.metadata.schema().field(place).data_type(), column)
+                .map_err(|problem| self.error(name, problem))?;
+            Ok(place)
+        });
+        let places = places.collect::<Result<Vec<_>>>()?;
+        let metadata = self.metadata.metadata();
+        match guarded(&self.name, || claims::problem(&self.source, metadata, schema, &places))? {
+            Some(problem) => Err(files::format(&self.name, problem)),
+            None => Ok(places),
+        }
     }
 
     /// The place of a column among the file's.
