@@ -218,12 +218,12 @@ impl Length for Source {
 }
 
 impl ChunkReader for Source {
-    type T = BufReader<Self>;
+    type T = BufReader<Strict>;
 
     fn get_read(&self, start: u64) -> ::parquet::errors::Result<Self::T> {
         let mut source = self.clone();
         source.seek(SeekFrom::Start(start))?;
-        Ok(BufReader::new(source))
+        Ok(BufReader::new(Strict(source)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ::parquet::errors::Result<Bytes> {
@@ -237,6 +237,19 @@ impl ChunkReader for Source {
         let mut bytes = vec![0; length];
         source.read_exact(&mut bytes)?;
         Ok(bytes.into())
+    }
+}
+
+/// Fails at the end of the file, where others have nothing to read: the decoder skips over what it
+/// does not know without looking whether it is there, two billion times if a damaged header says so.
+pub(crate) struct Strict(Source);
+
+impl Read for Strict {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(out)? {
+            0 if !out.is_empty() => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
     }
 }
 
