@@ -64,6 +64,18 @@ pub struct RateLimiter {
 struct State {
     counts: RateCounts,
     closed: bool,
+    /// How many threads wait on each side: waking none still costs a call of the system.
+    waiting_to_insert: usize,
+    waiting_to_sample: usize,
+}
+
+impl State {
+    fn waiting(&mut self, side: Side) -> &mut usize {
+        match side {
+            Side::Insert => &mut self.waiting_to_insert,
+            Side::Sample => &mut self.waiting_to_sample,
+        }
+    }
 }
 
 /// What a [`RateLimiter`] has allowed so far, in items.
@@ -213,9 +225,9 @@ impl RateLimiter {
             Patience::For(timeout) => Instant::now().checked_add(timeout),
             Patience::None | Patience::Endless => None,
         };
-        let (own, other) = match side {
-            Side::Insert => (&self.may_insert, &self.may_sample),
-            Side::Sample => (&self.may_sample, &self.may_insert),
+        let (own, other, other_side) = match side {
+            Side::Insert => (&self.may_insert, &self.may_sample, Side::Sample),
+            Side::Sample => (&self.may_sample, &self.may_insert, Side::Insert),
         };
         let mut state = self.lock();
         loop {
@@ -225,23 +237,29 @@ impl RateLimiter {
             if items == 0 || self.allows(&state.counts, side, cost) {
                 break;
             }
-            state = match (patience, until) {
-                (Patience::None, _) => return Ok(false),
-                (_, None) => own.wait(state).unwrap_or_else(PoisonError::into_inner),
-                (_, Some(until)) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Ok(false);
-                    }
+            if let Patience::None = patience {
+                return Ok(false);
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(false);
+            }
+            *state.waiting(side) += 1;
+            state = match left {
+                None => own.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
                     own.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            *state.waiting(side) -= 1;
         }
         match side {
             Side::Insert => state.counts.inserts += items as u64,
             Side::Sample => state.counts.samples += items as u64,
         }
-        other.notify_all();
+        if *state.waiting(other_side) > 0 {
+            other.notify_all();
+        }
         Ok(true)
     }
 

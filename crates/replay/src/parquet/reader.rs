@@ -26,12 +26,15 @@ use crate::{Buffer, Error, Result, Sampler, Schema};
 /// errors. A column that is not asked for is not looked at.
 ///
 /// Files may be uncompressed, or compressed with Snappy or gzip. A page of each column and a
-/// megabyte or so of items are in memory at a time. A damaged file is an [`Error::Format`], and what
-/// it states of its numbers of items and values is checked before they are decoded; a damaged page
-/// may still claim the 2 GiB that the format allows for one, while it is decompressed. But
-/// values have a checksum only if whoever wrote the file wrote one. The decoder, that of the crate
-/// `parquet`, panics over some damaged files; such a panic is caught and becomes the error, though
-/// its message may be printed, and a program built with `panic = "abort"` ends.
+/// megabyte or so of items are in memory at a time.
+///
+/// A damaged file is an [`Error::Format`]; but values have a checksum only if whoever wrote the file
+/// wrote one. What the file states of its numbers of items and values is checked before they are
+/// decoded. The decoder is that of the crate `parquet`, and three things are beyond us: it panics
+/// over some damaged files, which is caught and becomes the error, though a message may be printed,
+/// and a program built with `panic = "abort"` ends; a damaged page may claim the 2 GiB that the
+/// format allows for one, while it is decompressed; and a file made to do harm can keep it busy for
+/// tens of seconds.
 ///
 /// # Example
 ///
