@@ -195,6 +195,42 @@ fn a_small_file_cannot_ask_for_much_memory() {
     assert!(problem.contains("f32[100000000000, 2, 3], which does not fit"), "{problem}");
 }
 
+#[test]
+fn arrays_that_share_their_bytes_are_refused() {
+    // Both entries of the directory point to the first array: with many, a small file would claim
+    // its length many times.
+    let mut schema = Schema::new();
+    for name in ["a", "b"] {
+        schema.column::<u8>(name, &[2000]).unwrap();
+    }
+    let mut buffer = Buffer::new(schema, 1, Uniform::new()).unwrap();
+    buffer.push(&[(&[7_u8; 2000]).into(), (&[7_u8; 2000]).into()]).unwrap();
+    let mut bytes = Cursor::new(Vec::new());
+    NpzWriter::new().write(&buffer, &mut bytes).unwrap();
+    let bytes = bytes.into_inner();
+
+    // Without the second array's part between the first and the directory, everything behind it
+    // moves up, and so do the offsets that the archive's end states.
+    let find = |signature: &[u8], nth: usize| {
+        let all = bytes.windows(4).enumerate().filter(|(_, window)| *window == signature);
+        all.map(|(at, _)| at).nth(nth).unwrap()
+    };
+    let (local, directory, end) = (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06");
+    let (second, start, end) = (find(local, 1), find(directory, 0), find(end, 0));
+    let entry = find(directory, 1);
+    let mut shared = bytes[..second].to_vec();
+    let moved = start - second;
+    shared.extend_from_slice(&bytes[start..]);
+    shared[entry - moved + 42..][..4].fill(0);
+    let directory_start = (start - moved) as u32;
+    shared[end - moved + 16..][..4].copy_from_slice(&directory_start.to_le_bytes());
+
+    let reader = NpzReader::from_bytes(shared).unwrap();
+    assert!(reader.schema_of(&["a"]).is_ok());
+    let problem = reader.schema().unwrap_err().to_string();
+    assert!(problem.contains("array \"b\": it cannot have 2128 bytes"), "{problem}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

@@ -82,13 +82,14 @@ impl NpzReader {
     }
 
     fn new(name: String, source: Source) -> Result<Self> {
-        let file_len = source.len();
+        // No byte of the file belongs to two arrays.
+        let mut left = source.len();
         let mut archive =
             ZipArchive::new(source).map_err(|error| archive_error(name.clone(), error))?;
         let mut arrays = Vec::new();
         for index in 0..archive.len() {
             let Some(array) = array_name(&archive, index) else { continue };
-            let header = match read_header(&mut archive, index, file_len) {
+            let header = match read_header(&mut archive, index, &mut left) {
                 Ok(header) => Ok(header),
                 // The file cannot be read at all.
                 Err(Error::Io { source, .. }) => return Err(Error::Io { what: name, source }),
@@ -258,11 +259,13 @@ fn array_name(archive: &ZipArchive<Source>, index: usize) -> Option<String> {
     Some(name.strip_suffix(".npy")?.to_owned())
 }
 
-/// Reads what an array says of itself, and checks that it can be so.
-fn read_header(archive: &mut ZipArchive<Source>, index: usize, file_len: u64) -> Result<Header> {
+/// Reads what an array says of itself, and checks that it can be so, in a file of which so many
+/// bytes are `left`.
+fn read_header(archive: &mut ZipArchive<Source>, index: usize, left: &mut u64) -> Result<Header> {
     let mut entry = archive.by_index(index).map_err(|error| archive_error(String::new(), error))?;
     let header = header_of(String::new, &mut entry)?;
-    check_size(&header, &entry, file_len).map_err(|problem| files::format("", problem))?;
+    check_size(&header, &entry, *left).map_err(|problem| files::format("", problem))?;
+    *left -= entry.compressed_size();
     Ok(header)
 }
 
@@ -278,15 +281,17 @@ fn header_of(what: impl FnOnce() -> String, entry: &mut impl Read) -> Result<Hea
 fn check_size<R: Read>(
     header: &Header,
     entry: &zip::read::ZipFile<'_, R>,
-    file_len: u64,
+    left: u64,
 ) -> Result<(), String> {
     let most = match entry.compression() {
         CompressionMethod::Stored => entry.compressed_size(),
         _ => entry.compressed_size().saturating_add(1).saturating_mul(MOST_PER_BYTE),
     };
     let (size, compressed) = (entry.size(), entry.compressed_size());
-    if compressed > file_len || size > most {
-        return Err(format!("it cannot have {size} bytes: the file has {file_len}"));
+    if compressed > left || size > most {
+        return Err(format!(
+            "it cannot have {size} bytes, compressed to {compressed}: {left} are left of the file"
+        ));
     }
     let expected = header.data_len().and_then(|len| len.checked_add(header.len));
     if expected != Some(size) {
