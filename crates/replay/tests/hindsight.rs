@@ -224,3 +224,13 @@ fn what_does_not_fit_is_refused() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn what_stands_in_front_of_a_buffer_can_be_moved_to_another_thread() {
+    fn is_send<T: Send>() {}
+    fn is_sync<T: Sync>() {}
+    is_send::<Hindsight<f32>>();
+    is_send::<reflux_replay::NStep>();
+    is_send::<reflux_replay::RateLimiter>();
+    is_sync::<reflux_replay::RateLimiter>();
+}
