@@ -54,8 +54,10 @@ impl GoalStrategy {
 /// - if [`Hindsight::with_terminated`] names a column, whether the task would have been over.
 ///
 /// The other columns are those of the step. Each step has goals of its own, so these items cannot be
-/// assembled to n steps ([`NStep`](crate::NStep)) afterwards. The steps of an unfinished episode wait in memory that
-/// grows up to the longest episode; after that, [`Hindsight::push`] does not allocate.
+/// assembled to n steps ([`NStep`](crate::NStep)) afterwards.
+///
+/// The steps of an unfinished episode wait in memory that grows up to the longest episode; after
+/// that, [`Hindsight::push`] does not allocate.
 ///
 /// # Example
 ///
