@@ -112,7 +112,11 @@ pub(crate) fn replace(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let beside = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    // Others may read it as they may read any file: temporary ones are private if nobody says so.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let beside = builder.tempfile_in(folder).map_err(failed)?;
     let mut writer = BufWriter::with_capacity(1 << 16, beside.as_file());
     write(&mut writer)?;
     writer.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
@@ -174,6 +178,18 @@ mod tests {
             assert_eq!(one.seek(SeekFrom::Start(1 << 60)).unwrap(), 1 << 60);
             assert_eq!(one.read(&mut three).unwrap(), 0, "past the end there is nothing");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_has_the_permissions_that_any_new_file_has() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        replace(&ours, |_| Ok(())).unwrap();
+        std::fs::write(&plain, b"").unwrap();
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]
