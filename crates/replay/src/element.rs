@@ -15,11 +15,12 @@ pub trait Element: sealed::Stored + Copy + Default + fmt::Debug + PartialEq + 's
 }
 
 pub(crate) mod sealed {
-    use super::Data;
+    use super::{Data, Value};
 
-    /// Finds the vector of this type in [`Data`].
+    /// Finds the vector of this type in [`Data`], and makes a [`Value`] of a slice.
     pub trait Stored: Sized {
         fn slice(data: &Data) -> Option<&[Self]>;
+        fn value(slice: &[Self]) -> Value<'_>;
     }
 }
 
@@ -300,6 +301,10 @@ macro_rules! elements {
             impl sealed::Stored for $type {
                 fn slice(data: &Data) -> Option<&[Self]> {
                     if let Data::$variant(data) = data { Some(data) } else { None }
+                }
+
+                fn value(slice: &[Self]) -> Value<'_> {
+                    Value::$variant(slice)
                 }
             }
 

@@ -220,6 +220,66 @@ pub enum Error {
     /// A sampler written outside this crate failed.
     #[error("the sampler failed: {0}")]
     Sampler(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A column cannot do what it was chosen for.
+    #[error("column {name:?} of shape {shape:?} {problem}")]
+    Role {
+        /// The column.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What is wrong or would be right.
+        problem: &'static str,
+    },
+    /// There is no environment of this number.
+    #[error("environments are numbered from 0 to {}, got {environment}", environments - 1)]
+    Environment {
+        /// The number that was given.
+        environment: usize,
+        /// How many environments there are.
+        environments: usize,
+    },
+    /// A rate limiter was asked for more at once than it could ever allow.
+    #[error(
+        "{items} items to {what} at once count {cost} samples, and the error buffer is \
+         {error_buffer}: use fewer items at once, or a larger error buffer"
+    )]
+    Request {
+        /// `"insert"` or `"sample"`.
+        what: &'static str,
+        /// The number of items.
+        items: usize,
+        /// What they count, in samples.
+        cost: f64,
+        /// The limiter's error buffer.
+        error_buffer: f64,
+    },
+    /// A rate limiter did not allow it in time.
+    #[error("the rate limiter did not allow to {what} within {timeout:?}")]
+    Timeout {
+        /// `"insert"` or `"sample"`.
+        what: &'static str,
+        /// The time that there was.
+        timeout: std::time::Duration,
+    },
+    /// The rate limiter has been closed: there is nothing more to wait for.
+    #[error("the rate limiter has been closed")]
+    Closed,
+    /// A file cannot be read or written, whatever it holds.
+    #[error("{what}: {source}")]
+    Io {
+        /// The file.
+        what: String,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should, or is damaged.
+    #[error("{what}: {problem}")]
+    Format {
+        /// The file, and which part of it.
+        what: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
 }
 
 /// The result of everything in this crate that can fail.

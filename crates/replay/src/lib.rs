@@ -13,22 +13,38 @@
 //!   [`Eviction`] to write your own. [`BufferBuilder`] takes them, and other rare settings.
 //! - [`Mixture`]: several buffers, drawn from as one.
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
+//! - [`NStep`]: turns single steps into items of n steps, on their way into a buffer.
+//! - [`Hindsight`]: remembers episodes with the goals that they achieved, too.
+//! - [`RateLimiter`]: keeps writers and the learner in step.
+//! - `NpzReader`, `NpzWriter` (feature `npz`): numpy's files.
+//! - `ParquetReader`, `ParquetWriter` (feature `parquet`): tables of offline data sets.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
 mod block;
 mod buffer;
+mod cells;
 mod directory;
 mod element;
+mod episode;
 mod error;
 mod eviction;
+#[cfg(any(feature = "npz", feature = "parquet"))]
+mod files;
 mod frames;
 mod heap;
+mod hindsight;
 mod huge_pages;
 #[cfg(feature = "mmap")]
 mod mapped;
 mod memory;
 mod mixture;
+mod n_step;
+#[cfg(feature = "npz")]
+mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod rate_limiter;
 mod rows;
 mod sampler;
 mod schema;
@@ -37,9 +53,17 @@ pub use batch::Batch;
 pub use buffer::{Account, Buffer, BufferBuilder};
 pub use directory::{ItemId, ItemIds, Items};
 pub use element::{DType, Element, Value};
+pub use episode::{Episode, Real};
 pub use error::{Error, Result};
 pub use eviction::{Eviction, FirstInFirstOut, LowestPriority, Reservoir};
+pub use hindsight::{GoalStrategy, Hindsight};
 pub use mixture::Mixture;
+pub use n_step::NStep;
+#[cfg(feature = "npz")]
+pub use npz::{NpzReader, NpzWriter};
+#[cfg(feature = "parquet")]
+pub use parquet::{ParquetReader, ParquetWriter};
+pub use rate_limiter::{RateCounts, RateLimiter};
 pub use sampler::{
     Arrival, Normalization, Prioritized, RankBased, Sampler, Sequences, Uniform, WithoutReplacement,
 };

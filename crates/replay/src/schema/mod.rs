@@ -79,6 +79,28 @@ impl Schema {
         Ok(self.handle(index))
     }
 
+    /// Declares the next column, of a type that is known only when the program runs: for whoever
+    /// reads schemas from somewhere. [`Schema::find`] gives the handle.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Schema::column`].
+    pub fn column_of(
+        &mut self,
+        name: impl Into<String>,
+        dtype: DType,
+        shape: &[usize],
+    ) -> Result<()> {
+        match dtype {
+            DType::F32 => self.column::<f32>(name, shape).map(drop),
+            DType::F64 => self.column::<f64>(name, shape).map(drop),
+            DType::U8 => self.column::<u8>(name, shape).map(drop),
+            DType::I32 => self.column::<i32>(name, shape).map(drop),
+            DType::I64 => self.column::<i64>(name, shape).map(drop),
+            DType::Bool => self.column::<bool>(name, shape).map(drop),
+        }
+    }
+
     /// The handle of the column of this name, for whoever did not declare it.
     ///
     /// # Errors
