@@ -1,6 +1,7 @@
 //! What a sample is copied into: for each column, the sampled items one after another.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{ArrayView2, ArrayViewD, Dimension, IxDyn};
@@ -21,6 +22,10 @@ pub struct Batch {
     pub(crate) slots: Vec<usize>,
     pub(crate) items: Vec<ItemId>,
     pub(crate) weights: Vec<f32>,
+    /// How many items, one after another, are a sequence.
+    sequence_length: usize,
+    /// The numbers of the frames that are being copied.
+    frames: Vec<u32>,
 }
 
 impl Batch {
@@ -84,18 +89,35 @@ impl Batch {
     ///
     /// As for [`Batch::values`].
     pub fn array<T: Element>(&self, column: Column<T>) -> Result<ArrayViewD<'_, T>> {
-        let shape = self.schema.columns()[self.schema.check(column)?].shape();
-        // Not from a Vec: up to four dimensions are kept in place, without an allocation.
-        let mut dim = IxDyn::zeros(1 + shape.len());
-        dim[0] = self.len();
-        dim.slice_mut()[1..].copy_from_slice(shape);
-        let view = ArrayViewD::from_shape(dim, self.values(column)?);
-        Ok(view.expect("a column has batch * width elements"))
+        self.view(column, &[self.len()])
+    }
+
+    /// How many items, one after another, are a sequence: 1 unless the sampler draws
+    /// [`Sequences`](crate::Sequences), and 0 before anything has been sampled.
+    pub fn sequence_length(&self) -> usize {
+        self.sequence_length
+    }
+
+    /// A column with all its dimensions and one for time, `[batch, sequence_length, ...shape]`, where
+    /// `batch` is the number of sequences.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Batch::values`].
+    pub fn sequences<T: Element>(&self, column: Column<T>) -> Result<ArrayViewD<'_, T>> {
+        let sequences = self.len().checked_div(self.sequence_length).unwrap_or(0);
+        self.view(column, &[sequences, self.sequence_length])
     }
 
     /// Makes it a batch of `len` items of this schema with weight 1, in the memory it has where that
     /// is enough. Slots, ids and columns are still to be filled in.
-    pub(crate) fn prepare(&mut self, schema: &Arc<Schema>, len: usize) -> Result<()> {
+    pub(crate) fn prepare(
+        &mut self,
+        schema: &Arc<Schema>,
+        len: usize,
+        sequence_length: usize,
+    ) -> Result<()> {
+        self.sequence_length = sequence_length;
         if !Arc::ptr_eq(&self.schema, schema) {
             if self.schema != *schema {
                 let columns = schema.columns().iter();
@@ -107,9 +129,9 @@ impl Batch {
         self.resize(len).inspect_err(|_| self.clear())
     }
 
-    /// Copies the items in `slots` out of a buffer.
-    pub(crate) fn gather(&mut self, rows: &Rows) {
-        rows.gather(&self.slots, &mut self.columns);
+    /// Copies the items in these of the `slots` out of a buffer.
+    pub(crate) fn gather(&mut self, range: Range<usize>, rows: &Rows) {
+        rows.gather(range.start, &self.slots[range], &mut self.columns, &mut self.frames);
     }
 
     /// Removes all items; columns and memory stay.
@@ -118,6 +140,17 @@ impl Batch {
         self.slots.clear();
         self.items.clear();
         self.weights.clear();
+    }
+
+    /// A column with these dimensions in front of its own.
+    fn view<T: Element>(&self, column: Column<T>, front: &[usize]) -> Result<ArrayViewD<'_, T>> {
+        let shape = self.schema.columns()[self.schema.check(column)?].shape();
+        // Not from a Vec: up to four dimensions are kept in place, without an allocation.
+        let mut dim = IxDyn::zeros(front.len() + shape.len());
+        dim.slice_mut()[..front.len()].copy_from_slice(front);
+        dim.slice_mut()[front.len()..].copy_from_slice(shape);
+        let view = ArrayViewD::from_shape(dim, self.values(column)?);
+        Ok(view.expect("a column has as many elements as the batch has items, times its width"))
     }
 
     fn resize(&mut self, len: usize) -> Result<()> {

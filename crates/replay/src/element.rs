@@ -15,11 +15,12 @@ pub trait Element: sealed::Stored + Copy + Default + fmt::Debug + PartialEq + 's
 }
 
 pub(crate) mod sealed {
-    use super::Data;
+    use super::{Data, Value};
 
-    /// Finds the vector of this type in [`Data`].
+    /// Finds the vector of this type in [`Data`], and makes a [`Value`] of a slice.
     pub trait Stored: Sized {
         fn slice(data: &Data) -> Option<&[Self]>;
+        fn value(slice: &[Self]) -> Value<'_>;
     }
 }
 
@@ -44,25 +45,26 @@ pub(crate) struct Place {
     pub(crate) stride: usize,
 }
 
-/// Copies the column of row `slots[i]` to row `i` of `out`.
+/// Copies the column of the row that begins at byte `starts[i]` to row `i` of `out`.
 fn gather<T: Bytes<SIZE>, const SIZE: usize>(
     bytes: &[u8],
     place: Place,
-    slots: &[usize],
+    starts: &[usize],
     out: &mut [T],
 ) {
+    let bytes = &bytes[place.offset..];
     // The loop over rows is compiled for each usual width, so that a row is a few moves in line
     // and the processor overlaps the cache misses of many rows.
     match place.width {
-        1 => gather_fixed::<T, SIZE, 1>(bytes, place, slots, out),
-        2 => gather_fixed::<T, SIZE, 2>(bytes, place, slots, out),
-        3 => gather_fixed::<T, SIZE, 3>(bytes, place, slots, out),
-        4 => gather_fixed::<T, SIZE, 4>(bytes, place, slots, out),
-        6 => gather_fixed::<T, SIZE, 6>(bytes, place, slots, out),
-        8 => gather_fixed::<T, SIZE, 8>(bytes, place, slots, out),
+        1 => gather_fixed::<T, SIZE, 1>(bytes, starts, out),
+        2 => gather_fixed::<T, SIZE, 2>(bytes, starts, out),
+        3 => gather_fixed::<T, SIZE, 3>(bytes, starts, out),
+        4 => gather_fixed::<T, SIZE, 4>(bytes, starts, out),
+        6 => gather_fixed::<T, SIZE, 6>(bytes, starts, out),
+        8 => gather_fixed::<T, SIZE, 8>(bytes, starts, out),
         width => {
-            for (&slot, row) in slots.iter().zip(out.chunks_exact_mut(width)) {
-                read(&bytes[slot * place.stride + place.offset..][..width * SIZE], row);
+            for (&start, row) in starts.iter().zip(out.chunks_exact_mut(width)) {
+                read(&bytes[start..][..width * SIZE], row);
             }
         }
     }
@@ -70,13 +72,12 @@ fn gather<T: Bytes<SIZE>, const SIZE: usize>(
 
 fn gather_fixed<T: Bytes<SIZE>, const SIZE: usize, const WIDTH: usize>(
     bytes: &[u8],
-    place: Place,
-    slots: &[usize],
+    starts: &[usize],
     out: &mut [T],
 ) {
     let (out, _) = out.as_chunks_mut::<WIDTH>();
-    for (&slot, row) in slots.iter().zip(out) {
-        read(&bytes[slot * place.stride + place.offset..][..WIDTH * SIZE], row);
+    for (&start, row) in starts.iter().zip(out) {
+        read(&bytes[start..][..WIDTH * SIZE], row);
     }
 }
 
@@ -100,16 +101,22 @@ fn scatter<T: Bytes<SIZE>, const SIZE: usize>(
     let mut rest = value;
     // `chunks_exact` would divide first, which takes as long as all the rest of a push.
     while let Some((row, after)) = rest.split_at_checked(place.width) {
-        match row {
-            [scalar] => bytes[at..][..SIZE].copy_from_slice(&scalar.to_bytes()),
-            [a, b, c, d] => write(&mut bytes[at..][..4 * SIZE], &[*a, *b, *c, *d]),
-            _ => write(&mut bytes[at..][..place.width * SIZE], row),
-        }
+        put(&mut bytes[at..], row);
         if after.is_empty() {
             break;
         }
         rest = after;
         at += place.stride;
+    }
+}
+
+/// Copies one row to the front of `bytes`. The usual widths are a move or two in line.
+#[inline]
+fn put<T: Bytes<SIZE>, const SIZE: usize>(bytes: &mut [u8], row: &[T]) {
+    match row {
+        [scalar] => bytes[..SIZE].copy_from_slice(&scalar.to_bytes()),
+        [a, b, c, d] => write(&mut bytes[..4 * SIZE], &[*a, *b, *c, *d]),
+        _ => write(&mut bytes[..size_of_val(row)], row),
     }
 }
 
@@ -119,6 +126,17 @@ fn write<T: Bytes<SIZE>, const SIZE: usize>(bytes: &mut [u8], row: &[T]) {
     for (bytes, &element) in bytes.iter_mut().zip(row) {
         *bytes = element.to_bytes();
     }
+}
+
+/// Whether the elements are stored as these bytes. Blocks are compared without a branch inside, so
+/// that many bytes are compared at a time.
+fn equals<T: Bytes<SIZE>, const SIZE: usize>(bytes: &[u8], elements: &[T]) -> bool {
+    let (bytes, _) = bytes.as_chunks::<SIZE>();
+    let mut blocks = elements.chunks(64).zip(bytes.chunks(64));
+    blocks.all(|(elements, bytes)| {
+        let pairs = elements.iter().zip(bytes);
+        pairs.fold(true, |equal, (element, bytes)| equal & (element.to_bytes() == *bytes))
+    })
 }
 
 macro_rules! elements {
@@ -184,6 +202,23 @@ macro_rules! elements {
                 self.len() == 0
             }
 
+            /// Stores one row of elements, at the place of the column in these bytes of a row.
+            #[inline]
+            pub(crate) fn put(&self, row: usize, bytes: &mut [u8], place: Place) {
+                match *self {
+                    $(Self::$variant(value) => {
+                        put(&mut bytes[place.offset..], &value[row * place.width..][..place.width]);
+                    })*
+                }
+            }
+
+            /// Whether elements `range` are, bit by bit, those stored as `bytes`.
+            pub(crate) fn equals(&self, range: Range<usize>, bytes: &[u8]) -> bool {
+                match *self {
+                    $(Self::$variant(value) => equals(bytes, &value[range]),)*
+                }
+            }
+
             /// Stores elements `range`, whole rows, in the rows from `slot` on.
             #[inline]
             pub(crate) fn scatter(
@@ -229,19 +264,19 @@ macro_rules! elements {
                 }
             }
 
-            /// Copies a column of the rows in `slots`, in this order, out of stored `bytes` to the
-            /// rows from `row` on.
+            /// Copies a column of the rows that begin at the bytes `starts`, in this order, out of
+            /// stored `bytes` to the rows from `row` on.
             pub(crate) fn gather(
                 &mut self,
                 row: usize,
                 bytes: &[u8],
                 place: Place,
-                slots: &[usize],
+                starts: &[usize],
             ) {
-                let start = row * place.width;
-                let elements = start..start + slots.len() * place.width;
+                let first = row * place.width;
+                let elements = first..first + starts.len() * place.width;
                 match self {
-                    $(Self::$variant(out) => gather(bytes, place, slots, &mut out[elements]),)*
+                    $(Self::$variant(out) => gather(bytes, place, starts, &mut out[elements]),)*
                 }
             }
         }
@@ -266,6 +301,10 @@ macro_rules! elements {
             impl sealed::Stored for $type {
                 fn slice(data: &Data) -> Option<&[Self]> {
                     if let Data::$variant(data) = data { Some(data) } else { None }
+                }
+
+                fn value(slice: &[Self]) -> Value<'_> {
+                    Value::$variant(slice)
                 }
             }
 
@@ -308,6 +347,23 @@ elements!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_compared_bit_by_bit() {
+        for len in [1, 63, 64, 65, 200] {
+            let mut numbers: Vec<f32> = (0..len).map(|n| n as f32).collect();
+            numbers[len / 2] = f32::NAN;
+            let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_ne_bytes()).collect();
+            assert!(Value::from(&numbers).equals(0..len, &bytes));
+            for at in [0, len - 1] {
+                let mut other = numbers.clone();
+                other[at] = -7.5;
+                assert!(!Value::from(&other).equals(0..len, &bytes));
+            }
+        }
+        assert!(!Value::from(&[0.0_f32]).equals(0..1, &(-0.0_f32).to_ne_bytes()));
+        assert!(Value::from(&[9_u8, 1, 2]).equals(1..3, &[1, 2]));
+    }
 
     #[test]
     fn a_value_is_made_from_whatever_is_contiguous() {

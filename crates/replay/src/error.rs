@@ -90,6 +90,17 @@ pub enum Error {
         /// The bytes that the machine, or the container, had to give.
         available: u64,
     },
+    /// The file for the items could not be made.
+    #[cfg(feature = "mmap")]
+    #[error("a file of {bytes} bytes in {} could not be made and mapped: {source}", folder.display())]
+    Mapped {
+        /// Where it was to be.
+        folder: std::path::PathBuf,
+        /// How large.
+        bytes: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The buffer has no items to draw from.
     #[error("the buffer is empty: push before sampling")]
     Empty,
@@ -121,6 +132,62 @@ pub enum Error {
          set one above 0, or use an epsilon above 0"
     )]
     AllZero,
+    /// No episode in the buffer is long enough for a sequence.
+    #[error(
+        "the buffer holds no sequence of {length} items of one episode: \
+         push more, or draw shorter sequences"
+    )]
+    NoSequence {
+        /// The number of items in a sequence.
+        length: usize,
+    },
+    /// A column that says where an item comes from, or where an episode ends, must be a scalar.
+    #[error(
+        "column {name:?} cannot be marked: it must hold one number an item, got shape {shape:?}"
+    )]
+    Mark {
+        /// The column.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A column cannot share its frames with others.
+    #[error("column {name:?} cannot share its frames: {problem}")]
+    Frames {
+        /// The column.
+        name: String,
+        /// What stands in the way.
+        problem: &'static str,
+    },
+    /// An item comes from a stream that was not announced.
+    #[error("column {name:?} names the stream of an item: it must be in 0..{streams}, got {got}")]
+    Stream {
+        /// The column.
+        name: String,
+        /// The number of streams that there are.
+        streams: usize,
+        /// What came.
+        got: i64,
+    },
+    /// The buffers of a mixture do not fit together.
+    #[error(
+        "the buffers of a mixture must hold the same columns and be drawn from in the same lengths: \
+         {expected}; got {got}"
+    )]
+    Mixture {
+        /// The columns of the first buffer, and how many items it draws at a time.
+        expected: String,
+        /// Those of the other.
+        got: String,
+    },
+    /// The mixture has no such buffer.
+    #[error("the mixture has {buffers} buffers, 0 to {}: there is no buffer {position}", buffers - 1)]
+    Source {
+        /// The position that was asked for.
+        position: usize,
+        /// The number of buffers.
+        buffers: usize,
+    },
     /// A setting is outside its legal range.
     #[error("{name} must be {legal}, got {got}")]
     Setting {
@@ -139,9 +206,80 @@ pub enum Error {
         /// The number of items.
         len: usize,
     },
+    /// The sampler was put in place of another, after items had come.
+    #[error(
+        "the sampler knows {known} of the {len} items: it was put in after they came; \
+         make the buffer with it"
+    )]
+    ForeignSampler {
+        /// The number of items that it has heard of.
+        known: usize,
+        /// The number of items.
+        len: usize,
+    },
     /// A sampler written outside this crate failed.
     #[error("the sampler failed: {0}")]
     Sampler(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A column cannot do what it was chosen for.
+    #[error("column {name:?} of shape {shape:?} {problem}")]
+    Role {
+        /// The column.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// What is wrong or would be right.
+        problem: &'static str,
+    },
+    /// There is no environment of this number.
+    #[error("environments are numbered from 0 to {}, got {environment}", environments - 1)]
+    Environment {
+        /// The number that was given.
+        environment: usize,
+        /// How many environments there are.
+        environments: usize,
+    },
+    /// A rate limiter was asked for more at once than it could ever allow.
+    #[error(
+        "{items} items to {what} at once count {cost} samples, and the error buffer is \
+         {error_buffer}: use fewer items at once, or a larger error buffer"
+    )]
+    Request {
+        /// `"insert"` or `"sample"`.
+        what: &'static str,
+        /// The number of items.
+        items: usize,
+        /// What they count, in samples.
+        cost: f64,
+        /// The limiter's error buffer.
+        error_buffer: f64,
+    },
+    /// A rate limiter did not allow it in time.
+    #[error("the rate limiter did not allow to {what} within {timeout:?}")]
+    Timeout {
+        /// `"insert"` or `"sample"`.
+        what: &'static str,
+        /// The time that there was.
+        timeout: std::time::Duration,
+    },
+    /// The rate limiter has been closed: there is nothing more to wait for.
+    #[error("the rate limiter has been closed")]
+    Closed,
+    /// A file cannot be read or written, whatever it holds.
+    #[error("{what}: {source}")]
+    Io {
+        /// The file.
+        what: String,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should, or is damaged.
+    #[error("{what}: {problem}")]
+    Format {
+        /// The file, and which part of it.
+        what: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
 }
 
 /// The result of everything in this crate that can fail.

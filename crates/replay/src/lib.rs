@@ -4,26 +4,67 @@
 //!
 //! - [`Schema`], [`Column`]: what an item is made of, and the handles to read it with.
 //! - [`Buffer`]: push, sample, priorities; the memory it takes.
+//! - [`Account`]: what the memory of a buffer is for.
 //! - [`Batch`]: what a sample is copied into, as slices and as ndarray views.
 //! - [`ItemId`]: names an item, and knows when it has been overwritten.
-//! - [`Uniform`], [`Prioritized`]: which items are drawn; [`Sampler`] to write your own.
+//! - [`Uniform`], [`WithoutReplacement`], [`Prioritized`], [`RankBased`], [`Sequences`]: which items
+//!   are drawn; [`Sampler`] to write your own.
+//! - [`FirstInFirstOut`], [`Reservoir`], [`LowestPriority`]: which item makes room for a new one;
+//!   [`Eviction`] to write your own. [`BufferBuilder`] takes them, and other rare settings.
+//! - [`Mixture`]: several buffers, drawn from as one.
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
+//! - [`NStep`]: turns single steps into items of n steps, on their way into a buffer.
+//! - [`Hindsight`]: remembers episodes with the goals that they achieved, too.
+//! - [`RateLimiter`]: keeps writers and the learner in step.
+//! - `NpzReader`, `NpzWriter` (feature `npz`): numpy's files.
+//! - `ParquetReader`, `ParquetWriter` (feature `parquet`): tables of offline data sets.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
+mod block;
 mod buffer;
+mod cells;
+mod directory;
 mod element;
+mod episode;
 mod error;
+mod eviction;
+#[cfg(any(feature = "npz", feature = "parquet"))]
+mod files;
+mod frames;
+mod heap;
+mod hindsight;
+mod huge_pages;
+#[cfg(feature = "mmap")]
+mod mapped;
 mod memory;
-mod ring;
+mod mixture;
+mod n_step;
+#[cfg(feature = "npz")]
+mod npz;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod rate_limiter;
 mod rows;
 mod sampler;
 mod schema;
 
 pub use batch::Batch;
-pub use buffer::Buffer;
+pub use buffer::{Account, Buffer, BufferBuilder};
+pub use directory::{ItemId, ItemIds, Items};
 pub use element::{DType, Element, Value};
+pub use episode::{Episode, Real};
 pub use error::{Error, Result};
-pub use ring::{ItemId, ItemIds};
-pub use sampler::{Prioritized, Sampler, Uniform};
+pub use eviction::{Eviction, FirstInFirstOut, LowestPriority, Reservoir};
+pub use hindsight::{GoalStrategy, Hindsight};
+pub use mixture::Mixture;
+pub use n_step::NStep;
+#[cfg(feature = "npz")]
+pub use npz::{NpzReader, NpzWriter};
+#[cfg(feature = "parquet")]
+pub use parquet::{ParquetReader, ParquetWriter};
+pub use rate_limiter::{RateCounts, RateLimiter};
+pub use sampler::{
+    Arrival, Normalization, Prioritized, RankBased, Sampler, Sequences, Uniform, WithoutReplacement,
+};
 pub use schema::{Column, ColumnInfo, Schema};

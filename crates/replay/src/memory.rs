@@ -5,7 +5,7 @@
 
 use sysinfo::System;
 
-use crate::{Error, Result};
+use crate::{Error, Result, huge_pages};
 
 /// Checks that `needed` bytes for `what` are available.
 pub(crate) fn check(what: impl Fn() -> String, needed: u128) -> Result<()> {
@@ -24,8 +24,24 @@ pub(crate) fn resize<T: Clone>(
     value: T,
     refused: impl FnOnce() -> Error,
 ) -> Result<()> {
-    vec.try_reserve_exact(len.saturating_sub(vec.len())).map_err(|_| refused())?;
+    if len > vec.capacity() {
+        vec.try_reserve_exact(len - vec.len()).map_err(|_| refused())?;
+        huge_pages::advise(vec.spare_capacity_mut());
+    }
     vec.resize(len, value);
+    Ok(())
+}
+
+/// Takes the memory for `capacity` elements of an empty vector. Where the allocator refuses although
+/// [`check`] did not, `refused` makes the error.
+pub(crate) fn reserve<T: Clone + Default>(
+    vec: &mut Vec<T>,
+    capacity: usize,
+    refused: impl FnOnce() -> Error,
+) -> Result<()> {
+    // Written to, so that the memory is not just promised.
+    resize(vec, capacity, T::default(), refused)?;
+    vec.clear();
     Ok(())
 }
 

@@ -8,77 +8,227 @@
 //! A sample jumps to random rows. Were each column an array of its own, each jump would miss the
 //! cache once a column; so it misses once or twice a row, which is what the time of a sample
 //! consists of in a buffer that is larger than the cache.
+//!
+//! A column that shares its frames has only their numbers in the row, 4 bytes each.
 
 use std::ops::Range;
+use std::path::Path;
 
+use crate::block::Block;
 use crate::element::{Data, Place};
-use crate::{Error, Result, Schema, Value, memory};
+use crate::frames::Pool;
+use crate::{Error, Result, Schema, Value};
 
 /// How many rows are fetched before they are copied: few enough to stay in the cache, enough to
 /// make up for the wait at the end of each block.
 const BLOCK: usize = 256;
 
-/// The rows of a buffer, one a slot.
+/// The rows of a buffer, one a slot, and the frames that they share.
 pub(crate) struct Rows {
-    bytes: Vec<u8>,
+    bytes: Block,
     /// The bytes from one row to the next.
     stride: usize,
-    /// Where each column is.
-    places: Vec<Place>,
+    columns: Vec<Stored>,
+    pools: Vec<Pool>,
 }
 
+/// How a column is kept.
+#[derive(Debug, Clone, Copy)]
+enum Stored {
+    /// Its elements are in the row.
+    Here(Place),
+    /// Its frames are in a pool, `frames` of them an item, and their numbers are in the row.
+    Shared { offset: usize, frames: usize, pool: usize },
+}
+
+/// The number of a frame, as it is kept.
+const FRAME_BYTES: usize = size_of::<u32>();
+
 impl Rows {
-    /// Room for `capacity` rows. The memory is written to, not just promised, so that it is truly
-    /// there.
+    /// The bytes that so many rows take, without the frames that they share.
+    pub(crate) fn bytes(schema: &Schema, capacity: usize) -> u128 {
+        capacity as u128 * layout(schema).1 as u128
+    }
+
+    /// Room for `capacity` rows and, for each group of columns that share frames, this many of them.
+    /// The memory is written to, not just promised, so that it is truly there.
     pub(crate) fn new(
         schema: &Schema,
         capacity: usize,
+        frames: &[usize],
+        folder: Option<&Path>,
         refused: impl Fn() -> Error,
     ) -> Result<Self> {
-        let stride = schema.bytes_per_item();
-        let mut bytes = Vec::new();
-        memory::resize(&mut bytes, capacity.checked_mul(stride).ok_or_else(&refused)?, 0, refused)?;
-        let mut offset = 0;
-        let places = schema.columns().iter().map(|column| {
-            let place = Place { offset, width: column.width(), stride };
-            offset += column.width() * column.dtype().bytes();
-            place
-        });
-        let places = places.collect();
-        Ok(Self { bytes, stride, places })
+        let (columns, stride) = layout(schema);
+        let size = capacity.checked_mul(stride).ok_or_else(&refused)?;
+        let bytes = Block::new(size, folder, &refused)?;
+        let groups = schema.frame_groups().iter().zip(frames);
+        let pools = groups.map(|(group, &frames)| Pool::new(group, frames, folder, &refused));
+        let pools = pools.collect::<Result<_>>()?;
+        Ok(Self { bytes, stride, columns, pools })
     }
 
     /// Writes these of the rows of `values`, whose types and lengths have been checked, to the
-    /// slots from `slot` on.
+    /// slots from `slot` on; not the frames that they share.
     #[inline]
     pub(crate) fn write(&mut self, slot: usize, rows: Range<usize>, values: &[Value<'_>]) {
-        for (value, &place) in values.iter().zip(&self.places) {
-            let elements = rows.start * place.width..rows.end * place.width;
-            value.scatter(elements, &mut self.bytes, place, slot);
-        }
-    }
-
-    /// Copies the rows in `slots`, in this order, to columns that are as long as they are.
-    pub(crate) fn gather(&self, slots: &[usize], columns: &mut [Data]) {
-        for (block, slots) in slots.chunks(BLOCK).enumerate() {
-            self.touch(slots);
-            for (column, &place) in columns.iter_mut().zip(&self.places) {
-                column.gather(block * BLOCK, &self.bytes, place, slots);
+        for (value, column) in values.iter().zip(&self.columns) {
+            if let Stored::Here(place) = *column {
+                let elements = rows.start * place.width..rows.end * place.width;
+                value.scatter(elements, &mut self.bytes, place, slot);
             }
         }
     }
 
-    /// Reads both ends of each row, to have it in the cache when its columns are copied. A loop
-    /// that does nothing else keeps more cache misses under way at a time than one that copies,
-    /// which would have to wait for each row that lies across two lines.
-    fn touch(&self, slots: &[usize]) {
+    /// As [`Rows::write`], for one row.
+    #[inline]
+    pub(crate) fn write_one(&mut self, slot: usize, row: usize, values: &[Value<'_>]) {
+        let bytes = &mut self.bytes[slot * self.stride..][..self.stride];
+        for (value, column) in values.iter().zip(&self.columns) {
+            if let Stored::Here(place) = *column {
+                value.put(row, bytes, place);
+            }
+        }
+    }
+
+    /// Whether any columns share frames: then rows are written one by one, and what a slot held is
+    /// [removed](Rows::remove) before.
+    pub(crate) fn shares_frames(&self) -> bool {
+        !self.pools.is_empty()
+    }
+
+    /// Whether there are frames for one more item, whatever it is.
+    pub(crate) fn has_room(&self) -> bool {
+        self.pools.iter().all(Pool::has_room)
+    }
+
+    /// Writes the frames of one row of `values` to `slot`. Those that occur in the row in slot
+    /// `previous` are not kept again.
+    pub(crate) fn write_frames(
+        &mut self,
+        slot: usize,
+        row: usize,
+        values: &[Value<'_>],
+        previous: Option<usize>,
+    ) {
+        self.pools.iter_mut().for_each(Pool::forget_candidates);
+        if let Some(previous) = previous {
+            self.for_frames(previous, Pool::add_candidate);
+        }
+        let Self { bytes, columns, pools, stride } = self;
+        for (value, column) in values.iter().zip(columns) {
+            if let Stored::Shared { offset, frames, pool } = *column {
+                let width = pools[pool].frame_width();
+                let start = slot * *stride + offset;
+                let (numbers, _) = bytes[start..][..frames * FRAME_BYTES].as_chunks_mut();
+                for (frame, number) in numbers.iter_mut().enumerate() {
+                    let first = (row * frames + frame) * width;
+                    *number = pools[pool].keep(first..first + width, value).to_ne_bytes();
+                }
+            }
+        }
+    }
+
+    /// Puts the row in slot `last` into `slot`, whose frames lose their place there.
+    pub(crate) fn remove(&mut self, slot: usize, last: usize) {
+        self.for_frames(slot, Pool::release);
+        let last = last * self.stride;
+        self.bytes.copy_within(last..last + self.stride, slot * self.stride);
+    }
+
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        self.pools.iter_mut().for_each(Pool::clear);
+    }
+
+    /// The frames in use, and the bytes of their contents.
+    pub(crate) fn frames_used(&self) -> usize {
+        self.pools.iter().map(Pool::used).sum()
+    }
+
+    /// Copies the rows in `slots`, in this order, to the rows from `row` on of columns that are long
+    /// enough. `frames` is memory to work with.
+    pub(crate) fn gather(
+        &self,
+        row: usize,
+        slots: &[usize],
+        columns: &mut [Data],
+        frames: &mut Vec<u32>,
+    ) {
+        let mut starts = [0; BLOCK];
+        for (block, slots) in slots.chunks(BLOCK).enumerate() {
+            let row = row + block * BLOCK;
+            let starts = &mut starts[..slots.len()];
+            self.touch(slots, starts);
+            for (out, column) in columns.iter_mut().zip(&self.columns) {
+                match *column {
+                    Stored::Here(place) => out.gather(row, &self.bytes, place, starts),
+                    Stored::Shared { offset, frames: each, pool } => {
+                        frames.clear();
+                        for &start in &*starts {
+                            let numbers = &self.bytes[start + offset..][..each * FRAME_BYTES];
+                            let numbers = numbers.as_chunks().0.iter();
+                            frames.extend(numbers.map(|&number| u32::from_ne_bytes(number)));
+                        }
+                        self.pools[pool].gather(row * each, frames, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does something for every frame of an item and its pool.
+    fn for_frames(&mut self, slot: usize, mut each: impl FnMut(&mut Pool, u32)) {
+        let Self { bytes, columns, pools, stride } = self;
+        for column in columns {
+            if let Stored::Shared { offset, frames, pool } = *column {
+                let numbers = &bytes[slot * *stride + offset..][..frames * FRAME_BYTES];
+                for &number in numbers.as_chunks().0 {
+                    each(&mut pools[pool], u32::from_ne_bytes(number));
+                }
+            }
+        }
+    }
+
+    /// Says at which byte each row begins, and reads both its ends, to have it in the cache when its
+    /// columns are copied. A loop that does nothing else keeps more cache misses under way at a time
+    /// than one that copies, which would have to wait for each row that lies across two lines.
+    #[inline]
+    fn touch(&self, slots: &[usize], starts: &mut [usize]) {
+        let bytes: &[u8] = &self.bytes;
         let mut touched = 0;
-        for &slot in slots {
-            let row = &self.bytes[slot * self.stride..][..self.stride];
+        for (&slot, start) in slots.iter().zip(starts) {
+            *start = slot * self.stride;
+            let row = &bytes[*start..][..self.stride];
             touched ^= row[0] ^ row[self.stride - 1];
         }
         std::hint::black_box(touched);
     }
+}
+
+/// How each column is kept, and the bytes of a row.
+fn layout(schema: &Schema) -> (Vec<Stored>, usize) {
+    let mut stride = 0;
+    let mut columns: Vec<Stored> = Vec::with_capacity(schema.columns().len());
+    for (index, column) in schema.columns().iter().enumerate() {
+        let offset = stride;
+        columns.push(match schema.frames_of(index) {
+            Some((pool, frames)) => {
+                stride += frames * FRAME_BYTES;
+                Stored::Shared { offset, frames, pool }
+            }
+            None => {
+                stride += column.width() * column.dtype().bytes();
+                Stored::Here(Place { offset, width: column.width(), stride: 0 })
+            }
+        });
+    }
+    for column in &mut columns {
+        if let Stored::Here(place) = column {
+            place.stride = stride;
+        }
+    }
+    (columns, stride)
 }
 
 #[cfg(test)]
@@ -92,7 +242,7 @@ mod tests {
             let mut schema = Schema::new();
             schema.column::<bool>("odd", &[]).unwrap();
             schema.column::<f64>("number", &[width]).unwrap();
-            let mut rows = Rows::new(&schema, 5, || unreachable!()).unwrap();
+            let mut rows = Rows::new(&schema, 5, &[], None, || unreachable!()).unwrap();
 
             let odd = [false, true, false, true, false];
             let numbers: Vec<f64> = (0..5 * width).map(|n| n as f64 + 0.5).collect();
@@ -103,7 +253,7 @@ mod tests {
             let mut columns = vec![DType::Bool.data(), DType::F64.data()];
             columns[0].resize(4, || unreachable!()).unwrap();
             columns[1].resize(4 * width, || unreachable!()).unwrap();
-            rows.gather(&slots, &mut columns);
+            rows.gather(0, &slots, &mut columns, &mut Vec::new());
 
             let sources = [1, 2, 4, 4];
             assert_eq!(slice::<bool>(&columns[0]), sources.map(|row| odd[row]));

@@ -1,29 +1,43 @@
 //! Which items to learn from.
 
+mod importance;
+mod partition;
+mod power_law;
 mod prioritized;
+mod random;
+mod rank_based;
+mod sequences;
 mod tree;
 mod uniform;
+mod vector;
+mod without_replacement;
 
+pub use importance::Normalization;
 pub use prioritized::Prioritized;
-use rand::Rng;
+use rand::RngCore;
+pub use rank_based::RankBased;
+pub use sequences::Sequences;
 pub use uniform::Uniform;
+pub use without_replacement::WithoutReplacement;
 
 use crate::Result;
 
 /// Chooses which items of a [`Buffer`](crate::Buffer) make up a batch, and how much each counts.
 ///
 /// It knows items by their *slot*, a number below the buffer's capacity. The buffer tells it what
-/// happens, in this order: [`reserve`](Sampler::reserve) once, then [`inserted`](Sampler::inserted)
-/// for every item, and in between any of the others. As long as there are `len` items, they are in
-/// the slots `0..len`; once the buffer is full, a new item is inserted into the slot of the one it
-/// replaces.
+/// happens: [`reserve`](Sampler::reserve) once, [`inserted`](Sampler::inserted) for every item that
+/// comes and [`removed`](Sampler::removed) for every one that goes, and in between any of the others.
+/// As long as there are `len` items, they are in the slots `0..len`. A new item is inserted into slot
+/// `len`, or into the slot of the one that it replaces, for which there is no other word.
+///
+/// A `Box<dyn Sampler>` is a sampler too, for a choice that is made while running.
 ///
 /// # Example
 ///
 /// A sampler that goes through the buffer again and again, in order of slots:
 ///
 /// ```
-/// use rand::Rng;
+/// use rand::RngCore;
 /// use reflux_replay::{Batch, Buffer, Result, Sampler, Schema};
 ///
 /// struct InTurn {
@@ -31,10 +45,10 @@ use crate::Result;
 /// }
 ///
 /// impl Sampler for InTurn {
-///     fn draw<R: Rng + ?Sized>(
+///     fn draw(
 ///         &mut self,
 ///         len: usize,
-///         _rng: &mut R,
+///         _rng: &mut dyn RngCore,
 ///         slots: &mut [usize],
 ///         weights: &mut [f32],
 ///     ) -> Result<()> {
@@ -57,33 +71,50 @@ use crate::Result;
 /// # Ok::<(), reflux_replay::Error>(())
 /// ```
 pub trait Sampler {
-    /// The bytes that [`reserve`](Sampler::reserve) will take for so many slots, for the check
-    /// whether the buffer fits into memory. 128 bits, so that no capacity overflows it.
-    fn bytes(&self, capacity: usize) -> u128 {
-        let _ = capacity;
+    /// The bytes that [`reserve`](Sampler::reserve) will take, for the check whether the buffer fits
+    /// into memory. 128 bits, so that no capacity overflows it.
+    fn bytes(&self, capacity: usize, streams: usize) -> u128 {
+        let _ = (capacity, streams);
         0
     }
 
-    /// Takes the memory for this many slots, all of them without an item. What an earlier buffer
-    /// left behind is forgotten.
+    /// Takes the memory for this many slots, all of them without an item, and for items of this many
+    /// streams. What an earlier buffer left behind is forgotten.
     ///
     /// # Errors
     ///
     /// [`Error::Memory`](crate::Error::Memory) where it is not there.
-    fn reserve(&mut self, capacity: usize) -> Result<()> {
-        let _ = capacity;
+    fn reserve(&mut self, capacity: usize, streams: usize) -> Result<()> {
+        let _ = (capacity, streams);
         Ok(())
     }
 
     /// A new item is in this slot; what was known about the slot is void.
-    fn inserted(&mut self, slot: usize) {
-        let _ = slot;
+    fn inserted(&mut self, slot: usize, arrival: Arrival) {
+        let _ = (slot, arrival);
+    }
+
+    /// The item in `slot` is gone. The one in `last`, the highest slot of all, has moved there,
+    /// unless `slot` is the last itself; `last` is free now.
+    fn removed(&mut self, slot: usize, last: usize) {
+        let _ = (slot, last);
+    }
+
+    /// An item came that the eviction does not keep.
+    fn passed(&mut self, arrival: Arrival) {
+        let _ = arrival;
     }
 
     /// All items are gone.
     fn cleared(&mut self) {}
 
-    /// Draws as many items as `slots` is long, from the slots `0..len`; `len` is at least 1. Writes
+    /// How many items, one after another in a batch, are drawn together.
+    fn sequence_length(&self) -> usize {
+        1
+    }
+
+    /// Draws as many items as `slots` is long, a multiple of
+    /// [`sequence_length`](Sampler::sequence_length), from the slots `0..len`; `len` is at least 1. Writes
     /// to `weights`, which is as long, by what each item's loss is to be multiplied. All randomness
     /// comes from `rng`.
     ///
@@ -91,10 +122,10 @@ pub trait Sampler {
     ///
     /// Where nothing can be drawn. An error of its own goes into
     /// [`Error::Sampler`](crate::Error::Sampler).
-    fn draw<R: Rng + ?Sized>(
+    fn draw(
         &mut self,
         len: usize,
-        rng: &mut R,
+        rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()>;
@@ -113,5 +144,63 @@ pub trait Sampler {
     /// This fraction of the training is done, from 0 to 1.
     fn set_progress(&mut self, progress: f64) {
         let _ = progress;
+    }
+}
+
+/// How an item came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Arrival {
+    /// The environment that it comes from, where several take turns; else 0.
+    pub stream: usize,
+    /// Whether it is the last of its episode.
+    pub ends_episode: bool,
+}
+
+impl<S: Sampler + ?Sized> Sampler for Box<S> {
+    fn bytes(&self, capacity: usize, streams: usize) -> u128 {
+        (**self).bytes(capacity, streams)
+    }
+
+    fn reserve(&mut self, capacity: usize, streams: usize) -> Result<()> {
+        (**self).reserve(capacity, streams)
+    }
+
+    fn inserted(&mut self, slot: usize, arrival: Arrival) {
+        (**self).inserted(slot, arrival);
+    }
+
+    fn removed(&mut self, slot: usize, last: usize) {
+        (**self).removed(slot, last);
+    }
+
+    fn passed(&mut self, arrival: Arrival) {
+        (**self).passed(arrival);
+    }
+
+    fn sequence_length(&self) -> usize {
+        (**self).sequence_length()
+    }
+
+    fn cleared(&mut self) {
+        (**self).cleared();
+    }
+
+    fn draw(
+        &mut self,
+        len: usize,
+        rng: &mut dyn RngCore,
+        slots: &mut [usize],
+        weights: &mut [f32],
+    ) -> Result<()> {
+        (**self).draw(len, rng, slots, weights)
+    }
+
+    fn set_priorities(&mut self, slots: &[usize], priorities: &[f32]) -> Result<()> {
+        (**self).set_priorities(slots, priorities)
+    }
+
+    fn set_progress(&mut self, progress: f64) {
+        (**self).set_progress(progress);
     }
 }

@@ -7,10 +7,11 @@
 //! Schaul, Quan, Antonoglou & Silver 2016, "Prioritized Experience Replay", arXiv:1511.05952,
 //! sections 3.3 and 3.4, the proportional variant.
 
-use rand::Rng;
+use rand::RngCore;
 
-use super::Sampler;
+use super::importance::{Normalization, check_fraction};
 use super::tree::SumTree;
+use super::{Arrival, Sampler, random};
 use crate::{Error, Result};
 
 /// Draws items in proportion to their priority, the magnitude of their last temporal-difference
@@ -24,13 +25,13 @@ use crate::{Error, Result};
 ///   an item of priority 0 is never drawn (unless alpha is 0, which makes all items equal).
 ///
 /// A new item gets the largest priority seen so far, 1 at the start, so that it is drawn soon. A
-/// batch is *stratified*: the total priority is cut into as many equal ranges as there are items to
-/// draw, and one is drawn from each.
+/// batch is *stratified*, as in the paper and in OpenAI Baselines: the total priority is cut into as
+/// many equal ranges as there are items to draw, and one is drawn from each. Without strata, the
+/// items of a batch are drawn independently; both have the same `P(i)`.
 ///
 /// **Weights.** The paper's Algorithm 1 divides each weight by max w, "so that they only scale the
 /// update downwards", and does not say whether the maximum is that of the batch or of the buffer.
-/// Here it is the true maximum, over all items in the buffer that can be drawn, so that an item's
-/// weight does not depend on what else is in its batch: `w_i = (min_j P(j) / P(i))^β`.
+/// [`Normalization`] says which; from the start it is the buffer's.
 ///
 /// With the feature `serde`, it is the settings that are written and read, not what is known about
 /// the items of a buffer.
@@ -67,11 +68,20 @@ struct Settings {
     beta: f64,
     final_beta: f64,
     epsilon: f64,
+    stratified: bool,
+    normalization: Normalization,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { alpha: 0.6, beta: 0.4, final_beta: 1.0, epsilon: 1e-6 }
+        Self {
+            alpha: 0.6,
+            beta: 0.4,
+            final_beta: 1.0,
+            epsilon: 1e-6,
+            stratified: true,
+            normalization: Normalization::Buffer,
+        }
     }
 }
 
@@ -138,6 +148,17 @@ impl Prioritized {
         Ok(Self { settings: Settings { epsilon, ..self.settings }, ..self })
     }
 
+    /// Sets whether a batch is drawn from equal ranges of the total priority, one item from each,
+    /// or each item independently of the others.
+    pub fn with_strata(self, stratified: bool) -> Self {
+        Self { settings: Settings { stratified, ..self.settings }, ..self }
+    }
+
+    /// Sets which weight becomes 1.
+    pub fn with_normalization(self, normalization: Normalization) -> Self {
+        Self { settings: Settings { normalization, ..self.settings }, ..self }
+    }
+
     /// How much priorities matter.
     pub fn alpha(&self) -> f64 {
         self.settings.alpha
@@ -158,21 +179,37 @@ impl Prioritized {
     pub fn epsilon(&self) -> f64 {
         self.settings.epsilon
     }
+
+    /// Whether one item is drawn from each of as many equal ranges as a batch has items.
+    pub fn strata(&self) -> bool {
+        self.settings.stratified
+    }
+
+    /// Which weight becomes 1.
+    pub fn normalization(&self) -> Normalization {
+        self.settings.normalization
+    }
 }
 
 impl Sampler for Prioritized {
-    fn bytes(&self, capacity: usize) -> u128 {
+    fn bytes(&self, capacity: usize, _streams: usize) -> u128 {
         SumTree::bytes(capacity)
     }
 
-    fn reserve(&mut self, capacity: usize) -> Result<()> {
+    fn reserve(&mut self, capacity: usize, _streams: usize) -> Result<()> {
         self.tree = SumTree::new(capacity)?;
         self.largest = 1.0;
         Ok(())
     }
 
-    fn inserted(&mut self, slot: usize) {
+    fn inserted(&mut self, slot: usize, _arrival: Arrival) {
         self.tree.set(slot, self.largest);
+    }
+
+    fn removed(&mut self, slot: usize, last: usize) {
+        let moved = self.tree.get(last);
+        self.tree.set(slot, moved);
+        self.tree.set(last, 0.0);
     }
 
     fn cleared(&mut self) {
@@ -180,10 +217,10 @@ impl Sampler for Prioritized {
         self.largest = 1.0;
     }
 
-    fn draw<R: Rng + ?Sized>(
+    fn draw(
         &mut self,
         _len: usize,
-        rng: &mut R,
+        rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()> {
@@ -191,15 +228,10 @@ impl Sampler for Prioritized {
         if total <= 0.0 {
             return Err(Error::AllZero);
         }
-        let stratum = total / slots.len() as f64;
-        self.points.clear();
-        self.points.extend((0..slots.len()).map(|i| (i as f64 + rng.random::<f64>()) * stratum));
+        let stratified = self.settings.stratified;
+        random::fill_points(rng, total, slots.len(), stratified, &mut self.points);
         self.tree.find(&mut self.points, slots);
-
-        let (smallest, beta) = (self.tree.smallest(), self.beta() as f32);
-        for (&slot, weight) in slots.iter().zip(weights) {
-            *weight = ((smallest / self.tree.get(slot)) as f32).powf(beta);
-        }
+        self.weigh(slots, weights);
         Ok(())
     }
 
@@ -220,11 +252,19 @@ impl Sampler for Prioritized {
     }
 }
 
-fn check_fraction(name: &'static str, value: f64) -> Result<f64> {
-    if (0.0..=1.0).contains(&value) {
-        Ok(value)
-    } else {
-        Err(Error::Setting { name, legal: "between 0 and 1", got: value })
+impl Prioritized {
+    /// The importance weights of the items in `slots`.
+    fn weigh(&mut self, slots: &[usize], weights: &mut [f32]) {
+        let smallest_in_buffer = self.tree.smallest();
+        let masses = slots.iter().map(|&slot| self.tree.get(slot));
+        let smallest = match self.settings.normalization {
+            Normalization::Buffer => smallest_in_buffer,
+            Normalization::Batch => masses.clone().fold(f64::INFINITY, f64::min),
+        };
+        let beta = self.beta() as f32;
+        for (mass, weight) in masses.zip(weights) {
+            *weight = ((smallest / mass) as f32).powf(beta);
+        }
     }
 }
 
@@ -236,6 +276,8 @@ impl TryFrom<Settings> for Prioritized {
             .with_alpha(unchecked.alpha)?
             .with_beta(unchecked.beta)?
             .with_final_beta(unchecked.final_beta)?
+            .with_strata(unchecked.stratified)
+            .with_normalization(unchecked.normalization)
             .with_epsilon(unchecked.epsilon)
     }
 }
@@ -259,9 +301,9 @@ mod tests {
     fn with_priorities(alpha: f64, beta: f64, priorities: &[f32]) -> Prioritized {
         let mut sampler = Prioritized::new().with_alpha(alpha).unwrap().with_beta(beta).unwrap();
         sampler = sampler.with_epsilon(0.0).unwrap();
-        sampler.reserve(priorities.len()).unwrap();
+        sampler.reserve(priorities.len(), 1).unwrap();
         let slots: Vec<usize> = (0..priorities.len()).collect();
-        slots.iter().for_each(|&slot| sampler.inserted(slot));
+        slots.iter().for_each(|&slot| sampler.inserted(slot, Arrival::default()));
         sampler.set_priorities(&slots, priorities).unwrap();
         sampler
     }
@@ -311,6 +353,28 @@ mod tests {
     }
 
     #[test]
+    fn weights_can_be_divided_by_the_maximum_of_the_batch() {
+        let sampler = with_priorities(1.0, 1.0, &[1.0, 0.5, 1e-9]);
+        let mut sampler = sampler.with_normalization(Normalization::Batch);
+        let (slots, weights) = draw(&mut sampler, 6).unwrap();
+        assert_eq!(slots, [0, 0, 0, 0, 1, 1]);
+        assert_eq!(weights, [0.5, 0.5, 0.5, 0.5, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn without_strata_two_items_can_come_from_one_range() {
+        let priorities = [1.0; 50];
+        let mut stratified = with_priorities(1.0, 0.4, &priorities);
+        assert!(draw(&mut stratified, 50).unwrap().0.into_iter().eq(0..50));
+        let mut independent = with_priorities(1.0, 0.4, &priorities).with_strata(false);
+        let mut slots = draw(&mut independent, 50).unwrap().0;
+        assert!(!slots.is_sorted());
+        slots.sort_unstable();
+        slots.dedup();
+        assert!(slots.len() < 50);
+    }
+
+    #[test]
     fn an_item_that_is_never_drawn_does_not_count_for_the_maximum() {
         let mut sampler = with_priorities(1.0, 1.0, &[4.0, 0.0, 1.0]);
         let (slots, weights) = draw(&mut sampler, 500).unwrap();
@@ -353,13 +417,13 @@ mod tests {
     #[test]
     fn a_new_item_gets_the_largest_priority_seen_so_far() {
         let mut sampler = with_priorities(1.0, 0.4, &[0.5, 3.0, 0.25]);
-        sampler.inserted(0);
+        sampler.inserted(0, Arrival::default());
         assert_eq!(sampler.tree.get(0), 3.0);
         sampler.set_priorities(&[1], &[0.5]).unwrap(); // the largest is gone, but was seen
-        sampler.inserted(2);
+        sampler.inserted(2, Arrival::default());
         assert_eq!(sampler.tree.get(2), 3.0);
         sampler.cleared();
-        sampler.inserted(0);
+        sampler.inserted(0, Arrival::default());
         assert_eq!(sampler.tree.get(0), 1.0);
     }
 
@@ -405,7 +469,9 @@ mod tests {
         let sampler: Prioritized = serde_json::from_str(r#"{"alpha": 0.7}"#).unwrap();
         assert_eq!((sampler.alpha(), sampler.beta(), sampler.epsilon()), (0.7, 0.4, 1e-6));
         let text = serde_json::to_string(&sampler).unwrap();
-        assert_eq!(text, r#"{"alpha":0.7,"beta":0.4,"final_beta":1.0,"epsilon":1e-6}"#);
+        let expected = r#"{"alpha":0.7,"beta":0.4,"final_beta":1.0,"epsilon":1e-6,"#;
+        let rest = r#""stratified":true,"normalization":"buffer"}"#;
+        assert_eq!(text, format!("{expected}{rest}"));
         let error = serde_json::from_str::<Prioritized>(r#"{"beta": 2.0}"#).unwrap_err();
         assert!(error.to_string().starts_with("beta must be between 0 and 1, got 2"));
     }

@@ -12,6 +12,9 @@
 //!
 //! Beside each sum stands the smallest positive mass below it.
 
+use std::fmt;
+
+use super::vector;
 use crate::{Result, memory};
 
 const WIDTH: usize = 8;
@@ -19,11 +22,14 @@ const WIDTH: usize = 8;
 /// How many points are looked for at once: as many nodes as fit in the first-level cache.
 const BLOCK: usize = 128;
 
+/// How many nodes are looked through one after another, instead of from a node above them.
+const TOP: usize = 32;
+
 /// How many changed nodes are remembered before the sums are brought up to date.
 const PENDING: usize = 1024;
 
 /// The mass of each slot, their sum, and the smallest that is above 0.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct SumTree {
     capacity: usize,
     /// From the leaves up to a level of one node.
@@ -35,7 +41,7 @@ pub(super) struct SumTree {
 
 /// All nodes that are equally far from the leaves.
 #[derive(Debug, Clone, Default)]
-struct Level {
+pub(super) struct Level {
     sums: Vec<Node>,
     /// The smallest positive mass below each child, or infinity. None at the leaf level, whose sums
     /// are the masses.
@@ -123,20 +129,7 @@ impl SumTree {
     pub(super) fn find(&mut self, points: &mut [f64], slots: &mut [usize]) {
         self.refresh();
         slots.fill(0);
-        // Level by level, not point by point: the steps of one point wait for each other, those of
-        // different points do not. The nodes are fetched in a loop that does nothing else, so that
-        // many cache misses are under way at a time.
-        let mut nodes = [Node::ZERO; BLOCK];
-        for (points, slots) in points.chunks_mut(BLOCK).zip(slots.chunks_mut(BLOCK)) {
-            for level in self.levels.iter().rev() {
-                for (node, slot) in nodes.iter_mut().zip(&*slots) {
-                    *node = level.sums[*slot];
-                }
-                for ((node, slot), point) in nodes.iter().zip(&mut *slots).zip(&mut *points) {
-                    *slot = *slot * WIDTH + node.find(point);
-                }
-            }
-        }
+        vector::descend(&self.levels, points, slots);
     }
 
     /// Adds up the sums above the leaves that have changed.
@@ -170,6 +163,48 @@ impl SumTree {
     }
 }
 
+/// Goes down with every point, from the highest level of up to [`TOP`] nodes.
+///
+/// Level by level, not point by point: the steps of one point wait for each other, those of different
+/// points do not. The nodes are fetched in a loop that does nothing else, so that many cache misses
+/// are under way at a time.
+#[inline(always)]
+pub(super) fn descend(levels: &[Level], points: &mut [f64], slots: &mut [usize]) {
+    let top = levels.iter().position(|level| level.sums.len() <= TOP).unwrap_or(0);
+    let (ends, last) = lay_out(&levels[top].sums);
+    let mut nodes = [Node::ZERO; BLOCK];
+    for (points, slots) in points.chunks_mut(BLOCK).zip(slots.chunks_mut(BLOCK)) {
+        for (point, slot) in points.iter_mut().zip(&mut *slots) {
+            let passed: usize = ends.iter().map(|end| usize::from(*point >= *end)).sum();
+            *slot = passed.min(last);
+            *point -= if *slot == 0 { 0.0 } else { ends[*slot - 1] };
+        }
+        for level in levels[..=top].iter().rev() {
+            for (node, slot) in nodes.iter_mut().zip(&*slots) {
+                *node = level.sums[*slot];
+            }
+            for ((node, slot), point) in nodes.iter().zip(&mut *slots).zip(&mut *points) {
+                *slot = *slot * WIDTH + node.find(point);
+            }
+        }
+    }
+}
+
+/// Where each of up to [`TOP`] nodes ends when all are laid end to end, and which is the last that has
+/// mass.
+fn lay_out(nodes: &[Node]) -> ([f64; TOP], usize) {
+    let (mut ends, mut end, mut last) = ([f64::INFINITY; TOP], 0.0, 0);
+    for (index, node) in nodes.iter().enumerate() {
+        let sum = node.sum();
+        end += sum;
+        ends[index] = end;
+        if sum > 0.0 {
+            last = index;
+        }
+    }
+    (ends, last)
+}
+
 /// The number of nodes of each level, leaves first.
 fn level_sizes(capacity: usize) -> impl Iterator<Item = usize> {
     let leaves = capacity.div_ceil(WIDTH);
@@ -199,6 +234,7 @@ impl Node {
     ///
     /// A point can lie at or beyond the end, because sums in another order round differently. It
     /// then falls on the last child that has mass.
+    #[inline(always)]
     fn find(&self, point: &mut f64) -> usize {
         // The sums never fall, and a child without mass begins and ends at the same one, so it is
         // not counted up to. No branch depends on the point: it would be guessed wrong mostly.
@@ -214,6 +250,7 @@ impl Node {
     }
 
     /// Where each child starts when all are laid end to end, and where the last one ends.
+    #[inline(always)]
     fn starts(&self) -> [f64; WIDTH + 1] {
         let [a, b, c, d, e, f, g, h] = self.0;
         // In pairs, so that the additions wait for each other less.
@@ -221,6 +258,13 @@ impl Node {
         let four = two + (c + d);
         let six = four + (e + f);
         [0.0, a, two, two + c, four, four + e, six, six + g, six + (g + h)]
+    }
+}
+
+/// Without the masses.
+impl fmt::Debug for SumTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SumTree").field("capacity", &self.capacity).finish_non_exhaustive()
     }
 }
 

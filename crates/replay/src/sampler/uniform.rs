@@ -1,9 +1,9 @@
 //! Every item is as likely as any other. Mnih et al. 2015, "Human-level control through deep
 //! reinforcement learning", Nature 518.
 
-use rand::Rng;
+use rand::RngCore;
 
-use super::Sampler;
+use super::{Sampler, random};
 use crate::Result;
 
 /// Draws uniformly and with replacement: an item may be in a batch twice. All weights are 1.
@@ -21,14 +21,14 @@ impl Uniform {
 }
 
 impl Sampler for Uniform {
-    fn draw<R: Rng + ?Sized>(
+    fn draw(
         &mut self,
         len: usize,
-        rng: &mut R,
+        rng: &mut dyn RngCore,
         slots: &mut [usize],
         weights: &mut [f32],
     ) -> Result<()> {
-        slots.fill_with(|| rng.random_range(0..len));
+        random::fill_below(rng, len, slots);
         weights.fill(1.0);
         Ok(())
     }

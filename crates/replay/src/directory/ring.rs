@@ -4,55 +4,7 @@
 //! `n % capacity`, and is still there while fewer than `capacity` items came after it. So the number
 //! alone tells both where an item is and whether it is.
 
-use std::fmt;
-
-/// Names one item of one buffer, for as long as that buffer holds it.
-///
-/// An id is never given out again: when its item has been overwritten, the id is *stale*, and the
-/// buffer says so instead of giving another item's data. Ids are ordered by age, older first. They
-/// mean nothing to another buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemId(u64);
-
-impl ItemId {
-    /// Fills memory that is about to be overwritten.
-    pub(crate) const PLACEHOLDER: Self = Self(u64::MAX);
-}
-
-impl fmt::Display for ItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "item {}", self.0)
-    }
-}
-
-/// The ids of items that were pushed one after another, older first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ItemIds(std::ops::Range<u64>);
-
-impl Iterator for ItemIds {
-    type Item = ItemId;
-
-    fn next(&mut self) -> Option<ItemId> {
-        self.0.next().map(ItemId)
-    }
-
-    fn nth(&mut self, n: usize) -> Option<ItemId> {
-        self.0.nth(n).map(ItemId)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-impl DoubleEndedIterator for ItemIds {
-    fn next_back(&mut self) -> Option<ItemId> {
-        self.0.next_back().map(ItemId)
-    }
-}
-
-/// A buffer never holds more items than a `usize` counts.
-impl ExactSizeIterator for ItemIds {}
+use super::id::{ItemId, ItemIds};
 
 /// First in, first out.
 #[derive(Debug)]
@@ -84,7 +36,7 @@ impl Ring {
     }
 
     /// The slot of the item that comes after `rows` more.
-    pub(crate) fn head_after(&self, rows: usize) -> usize {
+    fn head_after(&self, rows: usize) -> usize {
         let (ahead, to_the_end) = (rows % self.capacity, self.capacity - self.head);
         if ahead < to_the_end { self.head + ahead } else { ahead - to_the_end }
     }
@@ -108,6 +60,11 @@ impl Ring {
             self.head = 0;
         }
         id
+    }
+
+    /// The number of the item that comes next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
     }
 
     /// Where the item is, or `None` when the id is stale or was never given out.

@@ -1,8 +1,12 @@
 //! What an item is made of: named columns, each with an element type and a shape.
 
+mod roles;
+
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
+
+pub(crate) use roles::FrameGroup;
 
 use crate::{DType, Element, Error, Result};
 
@@ -25,6 +29,12 @@ use crate::{DType, Element, Error, Result};
 pub struct Schema {
     columns: Vec<ColumnInfo>,
     bytes_per_item: usize,
+    /// The columns that end an episode where they are true.
+    ends: Vec<usize>,
+    /// The column that names the stream, and how many streams there are.
+    stream: Option<(usize, usize)>,
+    /// The columns that have their frames in common.
+    groups: Vec<FrameGroup>,
 }
 
 impl Schema {
@@ -69,6 +79,28 @@ impl Schema {
         Ok(self.handle(index))
     }
 
+    /// Declares the next column, of a type that is known only when the program runs: for whoever
+    /// reads schemas from somewhere. [`Schema::find`] gives the handle.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Schema::column`].
+    pub fn column_of(
+        &mut self,
+        name: impl Into<String>,
+        dtype: DType,
+        shape: &[usize],
+    ) -> Result<()> {
+        match dtype {
+            DType::F32 => self.column::<f32>(name, shape).map(drop),
+            DType::F64 => self.column::<f64>(name, shape).map(drop),
+            DType::U8 => self.column::<u8>(name, shape).map(drop),
+            DType::I32 => self.column::<i32>(name, shape).map(drop),
+            DType::I64 => self.column::<i64>(name, shape).map(drop),
+            DType::Bool => self.column::<bool>(name, shape).map(drop),
+        }
+    }
+
     /// The handle of the column of this name, for whoever did not declare it.
     ///
     /// # Errors
@@ -90,7 +122,7 @@ impl Schema {
         &self.columns
     }
 
-    /// The bytes that the columns of one item take.
+    /// The bytes that the columns of one item take when nothing is shared.
     pub fn bytes_per_item(&self) -> usize {
         self.bytes_per_item
     }

@@ -1,0 +1,253 @@
+//! Items that followed each other: what a recurrent network or a model of the world learns from.
+//! Hausknecht & Stone 2015, "Deep recurrent Q-learning for partially observable MDPs",
+//! arXiv:1507.06527.
+
+use std::fmt;
+
+use rand::RngCore;
+
+use super::partition::Partition;
+use super::{Arrival, Sampler, random};
+use crate::{Error, Result, memory};
+
+/// No slot.
+const NONE: usize = usize::MAX;
+
+/// Draws sequences of a fixed length: items of one stream that were pushed one after another, within
+/// one episode. Each such sequence in the buffer is equally likely, and all weights are 1.
+///
+/// Where an episode ends is known from the columns that were marked with
+/// [`Schema::mark_episode_end`](crate::Schema::mark_episode_end), and which environment an item is
+/// from, where several take turns, from the one of
+/// [`Schema::mark_stream`](crate::Schema::mark_stream). Without marks, all items are one episode.
+/// A sequence never joins two episodes or two streams, nor the newest item to the oldest, nor what
+/// came before an item that has been evicted, or was never kept, to what came after it. Episodes that are shorter than
+/// the sequences do not come.
+///
+/// A batch of `n` sequences has `n · length` items, the items of each sequence one after another;
+/// [`Batch::sequences`](crate::Batch::sequences) gives a column as `[n, length, ...shape]`. It takes
+/// 40 bytes an item; a push costs a walk back over `length` items.
+///
+/// # Example
+///
+/// ```
+/// use rand::SeedableRng;
+/// use rand_xoshiro::Xoshiro256PlusPlus;
+/// use reflux_replay::{Batch, Buffer, Schema, Sequences};
+///
+/// let mut schema = Schema::new();
+/// let number = schema.column::<i64>("number", &[])?;
+/// let last = schema.column::<bool>("last", &[])?;
+/// schema.mark_episode_end(last)?;
+/// let mut buffer = Buffer::new(schema, 100, Sequences::new(3)?)?;
+/// for n in 0..10_i64 {
+///     buffer.push(&[(&n).into(), (&(n == 3)).into()])?; // episodes 0, 1, 2, 3 and 4, 5, ...
+/// }
+///
+/// let mut batch = Batch::new();
+/// buffer.sample(20, &mut Xoshiro256PlusPlus::seed_from_u64(0), &mut batch)?;
+/// let sequences = batch.sequences(number)?;
+/// assert_eq!(sequences.shape(), [20, 3]);
+/// for sequence in sequences.outer_iter() {
+///     assert_eq!((sequence[1], sequence[2]), (sequence[0] + 1, sequence[0] + 2));
+///     assert!(sequence[0] <= 1 || sequence[0] >= 4);
+/// }
+/// # Ok::<(), reflux_replay::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Sequences {
+    length: usize,
+    /// In front, the slots at which a whole sequence begins.
+    starts: Partition,
+    /// What came before and after each item in its episode, as far as it is held.
+    links: Vec<Links>,
+    /// The latest item of each stream whose episode goes on.
+    latest: Vec<usize>,
+    /// The positions, among the starts, of the sequences of a batch.
+    drawn: Vec<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Links {
+    before: usize,
+    after: usize,
+    stream: usize,
+}
+
+impl Sequences {
+    /// Sequences of this many items.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for a length of 0.
+    pub fn new(length: usize) -> Result<Self> {
+        if length == 0 {
+            return Err(Error::Setting { name: "sequence length", legal: "at least 1", got: 0.0 });
+        }
+        Ok(Self {
+            length,
+            starts: Partition::default(),
+            links: Vec::new(),
+            latest: Vec::new(),
+            drawn: Vec::new(),
+        })
+    }
+
+    /// How many items a sequence has.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// How many different sequences there are to draw.
+    pub fn available(&self) -> usize {
+        self.starts.front().len()
+    }
+
+    /// The item with which the sequence ending in this one begins, if it is held whole.
+    fn start_of(&self, slot: usize) -> Option<usize> {
+        let mut backward = std::iter::successors(Some(slot), |&slot| {
+            let before = self.links[slot].before;
+            (before != NONE).then_some(before)
+        });
+        backward.nth(self.length - 1)
+    }
+
+    /// Takes the item in this slot out of its episode, and all sequences that it is in.
+    fn unlink(&mut self, slot: usize) {
+        let Links { before, after, stream } = self.links[slot];
+        let mut start = slot;
+        for _ in 0..self.length {
+            self.starts.move_to_back(start);
+            start = self.links[start].before;
+            if start == NONE {
+                break;
+            }
+        }
+        if before != NONE {
+            self.links[before].after = NONE;
+        }
+        if after != NONE {
+            self.links[after].before = NONE;
+        }
+        if self.latest[stream] == slot {
+            self.latest[stream] = NONE;
+        }
+    }
+}
+
+impl Sampler for Sequences {
+    fn bytes(&self, capacity: usize, streams: usize) -> u128 {
+        Partition::bytes(capacity)
+            + capacity as u128 * size_of::<Links>() as u128
+            + streams as u128 * size_of::<usize>() as u128
+    }
+
+    fn reserve(&mut self, capacity: usize, streams: usize) -> Result<()> {
+        let needed = self.bytes(capacity, streams);
+        let refused = || memory::refused(format!("the sequences of {capacity} items"), needed);
+        self.starts = Partition::new(capacity)?;
+        self.links.clear();
+        memory::reserve(&mut self.links, capacity, refused)?;
+        self.latest.clear();
+        memory::resize(&mut self.latest, streams, NONE, refused)
+    }
+
+    fn inserted(&mut self, slot: usize, arrival: Arrival) {
+        let Arrival { stream, ends_episode } = arrival;
+        if slot > self.links.len() || stream >= self.latest.len() {
+            return; // put in after other items came, and knows none of them
+        }
+        if slot == self.links.len() {
+            self.starts.insert(slot);
+            self.links.push(Links { before: NONE, after: NONE, stream });
+        } else {
+            self.unlink(slot);
+        }
+        let before = self.latest[stream];
+        if before != NONE {
+            self.links[before].after = slot;
+        }
+        self.links[slot] = Links { before, after: NONE, stream };
+        self.latest[stream] = if ends_episode { NONE } else { slot };
+        if let Some(start) = self.start_of(slot) {
+            self.starts.move_to_front(start);
+        }
+    }
+
+    fn removed(&mut self, slot: usize, last: usize) {
+        if slot > last || last + 1 != self.links.len() {
+            return;
+        }
+        self.unlink(slot);
+        self.starts.remove(slot, last);
+        if slot != last {
+            let moved = self.links[last];
+            self.links[slot] = moved;
+            if moved.before != NONE {
+                self.links[moved.before].after = slot;
+            }
+            if moved.after != NONE {
+                self.links[moved.after].before = slot;
+            }
+            if self.latest[moved.stream] == last {
+                self.latest[moved.stream] = slot;
+            }
+        }
+        self.links.pop();
+    }
+
+    fn passed(&mut self, arrival: Arrival) {
+        if let Some(latest) = self.latest.get_mut(arrival.stream) {
+            *latest = NONE;
+        }
+    }
+
+    fn cleared(&mut self) {
+        self.starts.clear();
+        self.links.clear();
+        self.latest.fill(NONE);
+    }
+
+    fn sequence_length(&self) -> usize {
+        self.length
+    }
+
+    fn draw(
+        &mut self,
+        len: usize,
+        rng: &mut dyn RngCore,
+        slots: &mut [usize],
+        weights: &mut [f32],
+    ) -> Result<()> {
+        let known = self.links.len();
+        if known != len {
+            return Err(Error::ForeignSampler { known, len });
+        }
+        let starts = self.starts.front();
+        if starts.is_empty() {
+            return Err(Error::NoSequence { length: self.length });
+        }
+        self.drawn.clear();
+        self.drawn.resize(slots.len() / self.length, 0);
+        random::fill_below(rng, starts.len(), &mut self.drawn);
+        for (sequence, &start) in slots.chunks_exact_mut(self.length).zip(&self.drawn) {
+            let mut next = starts[start];
+            for slot in sequence {
+                *slot = next;
+                next = self.links[next].after;
+            }
+        }
+        weights.fill(1.0);
+        Ok(())
+    }
+}
+
+/// Without what is known about each item.
+impl fmt::Debug for Sequences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sequences")
+            .field("length", &self.length)
+            .field("starts", &self.starts)
+            .finish_non_exhaustive()
+    }
+}
