@@ -10,6 +10,8 @@
 //! - [`Error`]: everything that can be wrong with an input.
 //! - [`Real`]: the trait that stands for `f32` and `f64`.
 
+#[cfg(test)]
+mod accuracy;
 mod error;
 mod kernel;
 mod lanes;

@@ -102,7 +102,7 @@ fn exponentials<S: Simd, F: Element>(
     out: Option<&mut [F]>,
 ) -> Option<(Shift<F>, f64)> {
     let shift = temperature.shift(largest(s, row))?;
-    let mut sum = Sum::<S, F>::new(s, row.len());
+    let mut sum = Sum::<S, F>::new(s);
     let fill = [F::MASKED];
     match out {
         Some(out) => map_into(

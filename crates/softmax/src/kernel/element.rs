@@ -70,6 +70,9 @@ pub trait Element:
     /// The first elements of `v`, as many as `slice` has.
     fn store_part<S: Simd>(s: S, slice: &mut [Self], v: Self::V<S>);
 
+    /// The lanes of a vector.
+    fn lanes_of<S: Simd>(v: &Self::V<S>) -> &[Self];
+
     /// `x` in every lane.
     fn splat<S: Simd>(s: S, x: Self) -> Self::V<S>;
     /// `a + b`
@@ -175,6 +178,10 @@ macro_rules! element {
             #[inline(always)]
             fn store_part<S: Simd>(s: S, slice: &mut [Self], v: Self::V<S>) {
                 s.$partial_store(slice, v);
+            }
+            #[inline(always)]
+            fn lanes_of<S: Simd>(v: &Self::V<S>) -> &[Self] {
+                pulp::bytemuck::cast_slice(std::slice::from_ref(v))
             }
             #[inline(always)]
             fn splat<S: Simd>(s: S, x: Self) -> Self::V<S> {

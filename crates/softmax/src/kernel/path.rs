@@ -20,6 +20,10 @@ pub(crate) enum Path {
 impl Path {
     /// The fastest that there is.
     pub(crate) fn best() -> Self {
+        #[cfg(test)]
+        if let Some(path) = FORCED.get() {
+            return path;
+        }
         static BEST: OnceLock<Path> = OnceLock::new();
         *BEST.get_or_init(|| Self::available().next().unwrap_or(Self::Portable))
     }
@@ -47,5 +51,20 @@ impl Path {
             Self::Neon(simd) => Simd::vectorize(simd, kernel),
             Self::Portable => Simd::vectorize(Scalar, kernel),
         }
+    }
+}
+
+#[cfg(test)]
+thread_local!(static FORCED: std::cell::Cell<Option<Path>> = const { std::cell::Cell::new(None) });
+
+#[cfg(test)]
+impl Path {
+    /// Runs a test once on every path that this machine has, on this thread alone.
+    pub(crate) fn each(test: impl Fn()) {
+        for path in Self::available() {
+            FORCED.set(Some(path));
+            test();
+        }
+        FORCED.set(None);
     }
 }
