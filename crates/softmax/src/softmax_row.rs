@@ -1,6 +1,6 @@
 //! Softmax, log-softmax and logsumexp of one row.
 
-use crate::kernel::{Element, Shift, Simd, Sum, largest, map, map_into, update_aligned};
+use crate::kernel::{Element, Shift, Simd, Sum, map, map_into, update_aligned};
 use crate::temperature::{Temperature, maximum};
 
 /// The row cannot be computed with: it has NaN or +∞ in it, or nothing but −∞.
@@ -37,13 +37,13 @@ fn softmax<S: Simd, F: Element>(
     out: &mut [F],
 ) -> Result<(), Unfit> {
     match exponentials(s, temperature, row, Some(out)) {
-        Some((_, sum)) if sum.is_finite() => scale(s, out, 1.0 / sum),
+        Some(row) if row.sum.is_finite() => scale(s, out, 1.0 / row.sum),
         Some(_) => return Err(Unfit),
         None => {
             let centred = centre(temperature, row)?;
-            let (_, sum) =
+            let row =
                 exponentials(s, &temperature.of_centred(), &centred, Some(out)).ok_or(Unfit)?;
-            scale(s, out, 1.0 / sum);
+            scale(s, out, 1.0 / row.sum);
         }
     }
     Ok(())
@@ -57,9 +57,8 @@ fn log_softmax<S: Simd, F: Element>(
     out: &mut [F],
 ) -> Result<(), Unfit> {
     match exponentials(s, temperature, row, None) {
-        Some((shift, sum)) if sum.is_finite() => {
-            let whole = shift.max().widen() / temperature.value() + log_sum(s, &shift, sum);
-            affine(s, row, out, 1.0 / temperature.value(), -whole);
+        Some(summed) if summed.sum.is_finite() => {
+            affine(s, row, out, 1.0 / temperature.value(), -summed.log_sum(s, temperature));
         }
         Some(_) => return Err(Unfit),
         None => {
@@ -81,14 +80,32 @@ pub(crate) fn logsumexp<S: Simd, F: Element>(
     row: &[F],
 ) -> Result<f64, Unfit> {
     match exponentials(s, temperature, row, None) {
-        Some((shift, sum)) if sum.is_finite() => {
-            Ok(shift.max().widen() + temperature.value() * log_sum(s, &shift, sum))
+        Some(summed) if summed.sum.is_finite() => {
+            Ok(temperature.value() * summed.log_sum(s, temperature))
         }
         Some(_) => Err(Unfit),
         None => {
             let log_sum = centred_log_sum(s, temperature, row)?;
             Ok(maximum(row).widen() + temperature.value() * log_sum)
         }
+    }
+}
+
+/// A row whose exponentials have been summed.
+struct Summed<F> {
+    shift: Shift<F>,
+    max: F,
+    sum: f64,
+}
+
+impl<F: Element> Summed<F> {
+    /// `log Σ exp(x_i/T)`
+    #[inline(always)]
+    fn log_sum<S: Simd>(&self, s: S, temperature: &Temperature<F>) -> f64 {
+        let own = self.shift.exp(s, F::splat(s, self.max));
+        let own = F::reduce_max(s, own).widen();
+        let from_shift = self.shift.exact_log_sum(self.sum, self.max, own);
+        self.shift.at().widen() / temperature.value() + from_shift
     }
 }
 
@@ -99,40 +116,44 @@ fn exponentials<S: Simd, F: Element>(
     s: S,
     temperature: &Temperature<F>,
     row: &[F],
-    out: Option<&mut [F]>,
-) -> Option<(Shift<F>, f64)> {
-    let shift = temperature.shift(largest(s, row))?;
-    let mut sum = Sum::<S, F>::new(s);
-    let fill = [F::MASKED];
-    match out {
-        Some(out) => map_into(
-            s,
-            [row],
-            fill,
-            [out],
-            #[inline(always)]
-            |[x]| {
-                let exponential = shift.exp(s, x);
-                sum.add(s, exponential);
-                [exponential]
-            },
-        ),
-        None => map(
-            s,
-            [row],
-            fill,
-            #[inline(always)]
-            |[x]| sum.add(s, shift.exp(s, x)),
-        ),
+    mut out: Option<&mut [F]>,
+) -> Option<Summed<F>> {
+    let mut shift = temperature.guess(s, row)?;
+    loop {
+        let mut sum = Sum::<S, F>::new(s);
+        let mut largest = F::splat(s, F::MASKED);
+        let fill = [F::MASKED];
+        match &mut out {
+            Some(out) => map_into(
+                s,
+                [row],
+                fill,
+                [out],
+                #[inline(always)]
+                |[x]| {
+                    let exponential = shift.exp(s, x);
+                    sum.add(s, exponential);
+                    largest = F::max(s, largest, x);
+                    [exponential]
+                },
+            ),
+            None => map(
+                s,
+                [row],
+                fill,
+                #[inline(always)]
+                |[x]| {
+                    sum.add(s, shift.exp(s, x));
+                    largest = F::max(s, largest, x);
+                },
+            ),
+        }
+        let max = F::reduce_max(s, largest);
+        if shift.holds(max, 0) || max.widen().is_nan() {
+            return Some(Summed { shift, max, sum: sum.total(s) });
+        }
+        shift = temperature.shift(max)?;
     }
-    Some((shift, sum.total(s)))
-}
-
-/// `log Σ exp((x_i − max)/T)`
-#[inline(always)]
-fn log_sum<S: Simd, F: Element>(s: S, shift: &Shift<F>, sum: f64) -> f64 {
-    let own = shift.exp(s, F::splat(s, shift.max()));
-    shift.log_sum(sum, F::reduce_max(s, own).widen())
 }
 
 /// Multiplies a row by a factor that is known to more than the row's precision.
@@ -195,7 +216,7 @@ fn centred_log_sum<S: Simd, F: Element>(
     temperature: &Temperature<F>,
     row: &[F],
 ) -> Result<f64, Unfit> {
-    let centred = centre(temperature, row)?;
-    let (shift, sum) = exponentials(s, &temperature.of_centred(), &centred, None).ok_or(Unfit)?;
-    Ok(log_sum(s, &shift, sum))
+    let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
+    let summed = exponentials(s, &temperature, &centred, None).ok_or(Unfit)?;
+    Ok(summed.log_sum(s, &temperature))
 }

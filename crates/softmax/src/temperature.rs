@@ -1,7 +1,7 @@
 //! A temperature that has been checked, and rows that are fit to be computed with.
 
 use crate::Result;
-use crate::kernel::{Base, Element, Shift};
+use crate::kernel::{Base, Element, Shift, Simd};
 use crate::row::check_temperature;
 
 /// A temperature T, and what the kernels need of it.
@@ -12,6 +12,8 @@ pub(crate) struct Temperature<F> {
     exponent: i32,
     near: f64,
     base: Base<F>,
+    /// The maximum of each row is known to be 0.
+    centred: bool,
 }
 
 impl<F: Element> Temperature<F> {
@@ -20,7 +22,7 @@ impl<F: Element> Temperature<F> {
         let exponent = value.log2().floor() as i32;
         let exponent = if exponent.abs() <= F::TEMPERATE { 0 } else { exponent };
         let near = scaled(value, -exponent);
-        Ok(Self { value, exponent, near, base: Base::new(near) })
+        Ok(Self { value, exponent, near, base: Base::new(near), centred: false })
     }
 
     pub(crate) fn value(&self) -> f64 {
@@ -29,12 +31,28 @@ impl<F: Element> Temperature<F> {
 
     /// That of a row which [`Temperature::centre`] has prepared.
     pub(crate) fn of_centred(&self) -> Self {
-        Self { value: self.near, exponent: 0, ..*self }
+        Self { value: self.near, exponent: 0, centred: true, ..*self }
     }
 
     /// A logit that has no probability in a row whose largest is 0.
     pub(crate) fn nothing(&self) -> F {
         Shift::new(self.base, F::default()).floor()
+    }
+
+    /// A shift for a row, from the largest logit of its first vector: in most rows it is near enough to
+    /// the largest of all.
+    #[inline(always)]
+    pub(crate) fn guess<S: Simd>(&self, s: S, row: &[F]) -> Option<Shift<F>> {
+        if self.centred {
+            return self.shift(F::default());
+        }
+        let (vectors, rest) = F::vectors::<S>(row);
+        let first = match vectors.first() {
+            Some(&first) => first,
+            None => F::load_part(s, rest, F::splat(s, F::MASKED)),
+        };
+        let guess = F::reduce_max(s, first);
+        self.shift(if guess == F::MASKED { maximum(row) } else { guess })
     }
 
     /// The shift of a row whose maximum is `max`. `None` asks for [`Temperature::centre`].

@@ -28,6 +28,8 @@ pub trait Element:
     const COOL_BIAS: f64;
     /// `2^(COOL_BIAS − BIAS)`
     const COOL: Self;
+    /// The largest power of two, as an exponent, that scaled exponentials may reach, with room for a sum.
+    const TOP: f64;
     /// So many powers of two below the maximum lies what fills up a row's last vector: too little to
     /// show in a sum, and yet far from subnormal numbers, which are slow, even when squared twice.
     const PADDING: f64;
@@ -285,6 +287,7 @@ element! {
     constants {
         const BIAS: f64 = 30.0;
         const SPAN: f64 = 155.0;
+        const TOP: f64 = 90.0;
         const PADDING: f64 = 40.0;
         const ONE_BIASED: f64 = (1_u64 << 30) as f64;
         const COOL_BIAS: f64 = 10.0;
@@ -327,6 +330,7 @@ element! {
     constants {
         const BIAS: f64 = 100.0;
         const SPAN: f64 = 1100.0;
+        const TOP: f64 = 900.0;
         const PADDING: f64 = 80.0;
         const ONE_BIASED: f64 = (1_u128 << 100) as f64;
         const COOL_BIAS: f64 = 40.0;

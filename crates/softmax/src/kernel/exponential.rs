@@ -41,28 +41,42 @@ impl<F: Element> Base<F> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shift<F> {
     base: Base<F>,
-    max: F,
+    at: F,
+    shift: f64,
     magic: F,
     floor: F,
-    /// The exponent of the maximum less the shift: at most 1/2 and a little, either way.
-    fraction: f64,
 }
 
 impl<F: Element> Shift<F> {
-    /// For a row whose maximum is `max`.
+    /// For a row whose maximum is `at`, or not far from it.
     #[inline(always)]
-    pub(crate) fn new(base: Base<F>, max: F) -> Self {
-        let wide = max.widen();
+    pub(crate) fn new(base: Base<F>, at: F) -> Self {
+        let wide = at.widen();
         let shift = (wide * base.wide.0).round_ties_even();
-        let fraction = wide.mul_add(base.wide.0, -shift) + wide * base.wide.1;
         let magic = F::narrow(F::MAGIC.widen() + F::BIAS - shift);
-        Self { base, max, magic, floor: F::narrow(wide - base.span.widen()), fraction }
+        Self { base, at, shift, magic, floor: F::narrow(wide - base.span.widen()) }
     }
 
-    /// The maximum of the row.
+    /// The logit that the row has been shifted by.
     #[inline(always)]
-    pub(crate) fn max(&self) -> F {
-        self.max
+    pub(crate) fn at(&self) -> F {
+        self.at
+    }
+
+    /// Whether a row with this maximum has exponentials that neither overflow nor do so when they are
+    /// squared so many times.
+    #[inline(always)]
+    pub(crate) fn holds(&self, max: F, squarings: u32) -> bool {
+        let above = (max.widen() - self.at.widen()) * self.base.wide.0;
+        let squared = F::TOP / f64::from(1 << squarings) - F::COOL_BIAS;
+        above <= squared.min(F::TOP - F::BIAS)
+    }
+
+    /// The exponent of a logit, less the shift.
+    #[inline(always)]
+    fn exponent(&self, logit: F) -> f64 {
+        let wide = logit.widen();
+        wide.mul_add(self.base.wide.0, -self.shift) + wide * self.base.wide.1
     }
 
     /// The least logit that still counts; what is lower is raised to it and then vanishes beside
@@ -75,7 +89,7 @@ impl<F: Element> Shift<F> {
     /// A logit to fill up the row's last vector with.
     #[inline(always)]
     pub(crate) fn padding(&self) -> F {
-        F::narrow(self.max.widen() - F::PADDING / self.base.wide.0)
+        F::narrow(self.at.widen() - F::PADDING / self.base.wide.0)
     }
 
     /// `2^(BIAS − shift) · exp(x/T)`. NaN for NaN.
@@ -101,27 +115,33 @@ impl<F: Element> Shift<F> {
         F::scale(s, polynomial::<S, F>(s, coefficients, f), y)
     }
 
-    /// `log Σ exp((x_i − max)/T)`, from the sum of the exponentials and the maximum's own, as they
-    /// were computed.
-    ///
-    /// The maximum's part of the sum is replaced by its exact value, so that a row with one class far
-    /// above all others has a logarithm that is right to its last digits.
+    /// `log Σ exp((x_i − at)/T)`, from the sum of the exponentials.
     #[inline(always)]
-    pub(crate) fn log_sum(&self, sum: f64, own: f64) -> f64 {
-        ((sum - own) / (F::ONE_BIASED * self.fraction.exp2())).ln_1p()
+    pub(crate) fn log_sum(&self, sum: f64) -> f64 {
+        (sum / F::ONE_BIASED).ln() - self.exponent(self.at) * std::f64::consts::LN_2
     }
 
-    /// The same at `T/2^squarings`, from what [`cooled`] gives.
+    /// The same to its last digits, also where one class stands far above all others: the part of the
+    /// maximum in the sum, `own`, is replaced by its exact value.
     #[inline(always)]
-    pub(crate) fn cooled_log_sum(&self, sum: f64, own: f64, squarings: u32) -> f64 {
-        let exact = ((F::COOL_BIAS + self.fraction) * f64::from(1 << squarings)).exp2();
-        ((sum - own) / exact).ln_1p()
+    pub(crate) fn exact_log_sum(&self, sum: f64, max: F, own: f64) -> f64 {
+        let rest = (sum - own) / F::ONE_BIASED / self.exponent(max).exp2();
+        self.above(max) + rest.ln_1p()
     }
 
-    /// The same without that: the error is one of the logarithm's argument, not of the logarithm.
+    /// The same at `T/2^squarings`, of what [`cooled`] gives.
     #[inline(always)]
-    pub(crate) fn log_sum_plain(&self, sum: f64) -> f64 {
-        (sum / F::ONE_BIASED).ln() - self.fraction * std::f64::consts::LN_2
+    pub(crate) fn cooled_log_sum(&self, sum: f64, max: F, own: f64, squarings: u32) -> f64 {
+        let times = f64::from(1 << squarings);
+        let bias = (F::COOL_BIAS * times).exp2();
+        let rest = (sum - own) / bias / (self.exponent(max) * times).exp2();
+        times * self.above(max) + rest.ln_1p()
+    }
+
+    /// `(max − at)/T`
+    #[inline(always)]
+    fn above(&self, max: F) -> f64 {
+        (max.widen() - self.at.widen()) * self.base.wide.0 * std::f64::consts::LN_2
     }
 }
 

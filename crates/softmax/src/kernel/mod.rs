@@ -7,7 +7,9 @@
 //! ```
 //!
 //! `k` is an integer, so shifting a row by its maximum, which costs others a rounding, is exact here:
-//! any integer taken off every `k` cancels in the softmax.
+//! any integer taken off every `k` cancels in the softmax. So the maximum need not be known: the first
+//! vector of a row gives a guess, the one pass that sums the exponentials finds the maximum, and a
+//! row whose maximum is out of range of the guess is gone over again.
 
 mod element;
 mod exponential;
@@ -21,7 +23,7 @@ pub(crate) use exponential::{Base, Shift, cooled};
 pub(crate) use logarithm::ln_1p;
 pub(crate) use path::{Path, WithSimd};
 pub(crate) use pulp::Simd;
-pub(crate) use row::{largest, map, map_aligned, map_into, update_aligned};
+pub(crate) use row::{map, map_aligned, map_into, update_aligned};
 pub(crate) use sum::Sum;
 
 #[cfg(test)]

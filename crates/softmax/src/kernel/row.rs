@@ -136,26 +136,3 @@ fn update_part<S: Simd, F: Element, const N: usize>(
         F::store_part(s, row, f(x, beside));
     }
 }
-
-/// The largest element of a row. NaN may be passed over.
-#[inline(always)]
-pub(crate) fn largest<S: Simd, F: Element>(s: S, row: &[F]) -> F {
-    // Two at a time, so that one comparison need not wait for the last.
-    let (first, rest) = row.split_at(F::lead::<S>(row));
-    let (vectors, last) = F::vectors::<S>(rest);
-    let (pairs, others) = vectors.as_chunks::<2>();
-    let mut max = [F::splat(s, F::MASKED); 2];
-    for pair in pairs {
-        max = [F::max(s, max[0], pair[0]), F::max(s, max[1], pair[1])];
-    }
-    let mut max = F::max(s, max[0], max[1]);
-    for &x in others {
-        max = F::max(s, max, x);
-    }
-    for part in [first, last] {
-        if !part.is_empty() {
-            max = F::max(s, max, F::load_part(s, part, max));
-        }
-    }
-    F::reduce_max(s, max)
-}

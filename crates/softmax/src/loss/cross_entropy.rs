@@ -169,18 +169,18 @@ impl<F: Element> RowLoss<F> for Hard<F> {
         };
         let mut below = zero;
         if self.smoothing > 0.0 {
-            let max = F::splat(s, student.max());
+            let at = F::splat(s, student.at());
             map(
                 s,
                 [logits],
-                [student.max()],
+                [student.at()],
                 #[inline(always)]
-                |[x]| below = F::add(s, below, F::sub(s, x, max)),
+                |[x]| below = F::add(s, below, F::sub(s, x, at)),
             );
         }
         let below = F::reduce_sum(s, below).widen();
         let (spread, hit) = (self.smoothing / logits.len() as f64, 1.0 - self.smoothing);
-        let at_label = logits[label].widen() - student.max().widen();
+        let at_label = logits[label].widen() - student.at().widen();
         let missed = (hit * at_label + spread * below) / self.temperature.value();
         let value = self.outer * self.outer * (student.exact_log_sum(s) - missed);
 

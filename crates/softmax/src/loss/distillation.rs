@@ -188,6 +188,7 @@ impl<F: Element> Mixed<F> {
             temperature,
             [logits, other],
             [&mut *gradient, &mut *ez],
+            squarings,
             #[inline(always)]
             |[dx, dz, ex, ez]| {
                 powers = F::add(s, powers, cooled::<S, F>(s, ex, squarings));
@@ -198,7 +199,7 @@ impl<F: Element> Mixed<F> {
             return f64::NAN;
         };
         let hard = student.cooled(F::reduce_sum(s, powers).widen(), squarings);
-        let at_label = logits[label].widen() - hard.max().widen();
+        let at_label = logits[label].widen() - hard.at().widen();
         let cross_entropy = hard.exact_log_sum(s) - at_label;
         let divergence = from_sums(temperature, &student, &teacher, weighted);
 
@@ -232,6 +233,7 @@ impl<F: Element> Mixed<F> {
             temperature,
             [logits, other],
             [&mut *ex, &mut *ez],
+            0,
             #[inline(always)]
             |[dx, dz, _, ez]| F::mul(s, ez, F::sub(s, dz, dx)),
         );

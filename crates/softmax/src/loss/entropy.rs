@@ -136,7 +136,7 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
 
         // −q·(log q + H) = q·((max − x)/T + log Σ − H)
         let scale = splat::<S, F>(s, factor * self.outer * student.scale());
-        let max = F::splat(s, student.max());
+        let at = F::splat(s, student.at());
         let (slope, offset) =
             (splat::<S, F>(s, cold), splat::<S, F>(s, student.exact_log_sum(s) - entropy));
         map_aligned(
@@ -145,7 +145,7 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
             gradient,
             #[inline(always)]
             |[x, e]| {
-                let above = F::mul_add(s, F::sub(s, max, x), slope, offset);
+                let above = F::mul_add(s, F::sub(s, at, x), slope, offset);
                 F::mul(s, F::mul(s, e, scale), above)
             },
         );

@@ -1,16 +1,18 @@
 //! The first pass over a row: its exponentials at a temperature, their sum, and one more sum on the
-//! way. A row with a masked class makes that other sum infinite or NaN.
+//! way. A row with a masked class makes that other sum infinite or NaN. `at` is the logit of a row that
+//! the others are counted from.
 //!
 //! The sums are plain ones, a sum a lane: a few units in the last place of a loss and its gradient do
 //! not matter as they do in a probability.
 
-use crate::kernel::{Element, Shift, Simd, cooled, largest, map_into};
+use crate::kernel::{Element, Shift, Simd, cooled, map_into};
 use crate::temperature::Temperature;
 
 /// A row whose exponentials have been taken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Softened<F> {
     shift: Shift<F>,
+    max: F,
     sum: f64,
     squarings: Option<u32>,
 }
@@ -29,40 +31,37 @@ impl<F: Element> Softened<F> {
         1.0 / self.sum
     }
 
-    /// `log Σ exp((x_i − max)/T)`
+    /// `log Σ exp((x_i − at)/T)`
     #[inline(always)]
     pub(super) fn log_sum(&self) -> f64 {
-        self.shift.log_sum_plain(self.sum)
+        self.shift.log_sum(self.sum)
     }
 
     /// The same, to its last digits even where it is small beside 1.
     #[inline(always)]
     pub(super) fn exact_log_sum<S: Simd>(&self, s: S) -> f64 {
-        let own = self.shift.exp_short(s, F::splat(s, self.shift.max()));
+        let own = self.shift.exp_short(s, F::splat(s, self.max));
         match self.squarings {
-            None => self.shift.log_sum(self.sum, F::reduce_max(s, own).widen()),
+            None => {
+                let own = F::reduce_max(s, own).widen();
+                self.shift.exact_log_sum(self.sum, self.max, own)
+            }
             Some(squarings) => {
                 let own = F::reduce_max(s, cooled::<S, F>(s, own, squarings)).widen();
-                self.shift.cooled_log_sum(self.sum, own, squarings)
+                self.shift.cooled_log_sum(self.sum, self.max, own, squarings)
             }
         }
     }
 
-    /// The largest logit.
+    /// The logit that the others are counted from.
     #[inline(always)]
-    pub(super) fn max(&self) -> F {
-        self.shift.max()
+    pub(super) fn at(&self) -> F {
+        self.shift.at()
     }
 }
 
-/// The shift of a row, unless it is out of reach.
-#[inline(always)]
-fn shift<S: Simd, F: Element>(s: S, temperature: &Temperature<F>, row: &[F]) -> Option<Shift<F>> {
-    temperature.shift(largest(s, row))
-}
-
 /// Takes the exponentials of `logits`, to `exponentials`. Beside it sums what `term` makes of
-/// `(x − max, other, exponential)`; `other` is a row of the same length.
+/// `(x − at, other, exponential)`; `other` is a row of the same length.
 #[inline(always)]
 pub(super) fn one_side<S: Simd, F: Element>(
     s: S,
@@ -72,10 +71,11 @@ pub(super) fn one_side<S: Simd, F: Element>(
     exponentials: &mut [F],
     mut term: impl FnMut(F::V<S>, F::V<S>, F::V<S>) -> F::V<S>,
 ) -> Option<(Softened<F>, f64)> {
-    let shift = shift(s, temperature, logits)?;
+    let shift = temperature.guess(s, logits)?;
     let zero = F::splat(s, F::default());
     let (mut sum, mut terms) = (zero, zero);
-    let max = F::splat(s, shift.max());
+    let mut max = F::splat(s, F::MASKED);
+    let at = F::splat(s, shift.at());
     map_into(
         s,
         [logits, other],
@@ -85,31 +85,32 @@ pub(super) fn one_side<S: Simd, F: Element>(
         |[x, other]| {
             let exponential = shift.exp_short(s, x);
             sum = F::add(s, sum, exponential);
-            terms = F::add(s, terms, term(F::sub(s, x, max), other, exponential));
+            max = F::max(s, max, x);
+            terms = F::add(s, terms, term(F::sub(s, x, at), other, exponential));
             [exponential]
         },
     );
-    Some((
-        Softened { shift, sum: F::reduce_sum(s, sum).widen(), squarings: None },
-        F::reduce_sum(s, terms).widen(),
-    ))
+    let softened = softened(s, shift, max, sum, 0)?;
+    Some((softened, F::reduce_sum(s, terms).widen()))
 }
 
 /// Takes the exponentials of `logits` and of `teacher`. Beside it sums what `term` makes of
-/// `(x − max, z − max, exponential of x, exponential of z)`.
+/// `(x − at, z − at, exponential of x, exponential of z)`. Those of x may be squared so many times.
 #[inline(always)]
 pub(super) fn two_sides<S: Simd, F: Element>(
     s: S,
     temperature: &Temperature<F>,
     [logits, teacher]: [&[F]; 2],
     exponentials: [&mut [F]; 2],
+    squarings: u32,
     mut term: impl FnMut([F::V<S>; 4]) -> F::V<S>,
 ) -> Option<(Softened<F>, Softened<F>, f64)> {
-    let student = shift(s, temperature, logits)?;
-    let teachers = shift(s, temperature, teacher)?;
+    let student = temperature.guess(s, logits)?;
+    let teachers = temperature.guess(s, teacher)?;
     let zero = F::splat(s, F::default());
     let (mut sums, mut terms) = ([zero; 2], zero);
-    let max = [F::splat(s, student.max()), F::splat(s, teachers.max())];
+    let mut max = [F::splat(s, F::MASKED); 2];
+    let at = [F::splat(s, student.at()), F::splat(s, teachers.at())];
     map_into(
         s,
         [logits, teacher],
@@ -119,16 +120,29 @@ pub(super) fn two_sides<S: Simd, F: Element>(
         |[x, z]| {
             let (ex, ez) = (student.exp_short(s, x), teachers.exp_short(s, z));
             sums = [F::add(s, sums[0], ex), F::add(s, sums[1], ez)];
-            let (dx, dz) = (F::sub(s, x, max[0]), F::sub(s, z, max[1]));
+            max = [F::max(s, max[0], x), F::max(s, max[1], z)];
+            let (dx, dz) = (F::sub(s, x, at[0]), F::sub(s, z, at[1]));
             terms = F::add(s, terms, term([dx, dz, ex, ez]));
             [ex, ez]
         },
     );
-    let student =
-        Softened { shift: student, sum: F::reduce_sum(s, sums[0]).widen(), squarings: None };
-    let teacher =
-        Softened { shift: teachers, sum: F::reduce_sum(s, sums[1]).widen(), squarings: None };
+    let student = softened(s, student, max[0], sums[0], squarings)?;
+    let teacher = softened(s, teachers, max[1], sums[1], 0)?;
     Some((student, teacher, F::reduce_sum(s, terms).widen()))
+}
+
+/// The row, unless the guess of its shift was so bad that exponentials, or their powers, may have
+/// overflowed.
+#[inline(always)]
+fn softened<S: Simd, F: Element>(
+    s: S,
+    shift: Shift<F>,
+    max: F::V<S>,
+    sum: F::V<S>,
+    squarings: u32,
+) -> Option<Softened<F>> {
+    let (max, sum) = (F::reduce_max(s, max), F::reduce_sum(s, sum).widen());
+    shift.holds(max, squarings).then_some(Softened { shift, max, sum, squarings: None })
 }
 
 /// A constant in every lane.

@@ -22,6 +22,7 @@ pub(super) fn row<S: Simd, F: Element>(
         temperature,
         [logits, other],
         [&mut *ex, ez],
+        0,
         #[inline(always)]
         |[dx, dz, ex, _]| F::mul(s, ex, F::sub(s, dx, dz)),
     )?;
@@ -32,14 +33,14 @@ pub(super) fn row<S: Simd, F: Element>(
     // log(q/p) − D = (x − z)/T − Σ q·(x − z)/T: the logarithms of the sums cancel.
     let (slope, offset) = (splat::<S, F>(s, cold), splat::<S, F>(s, -weighted));
     let scale = splat::<S, F>(s, factor * student.scale());
-    let max = [F::splat(s, student.max()), F::splat(s, teacher.max())];
+    let at = [F::splat(s, student.at()), F::splat(s, teacher.at())];
     map_aligned(
         s,
         [logits, other, ex],
         gradient,
         #[inline(always)]
         |[x, z, e]| {
-            let apart = F::sub(s, F::sub(s, x, max[0]), F::sub(s, z, max[1]));
+            let apart = F::sub(s, F::sub(s, x, at[0]), F::sub(s, z, at[1]));
             F::mul(s, F::mul(s, e, scale), F::mul_add(s, apart, slope, offset))
         },
     );

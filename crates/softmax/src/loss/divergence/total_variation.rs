@@ -25,6 +25,7 @@ pub(super) fn row<S: Simd, F: Element>(
         temperature,
         [logits, other],
         [&mut *ex, &mut *ez],
+        0,
         #[inline(always)]
         |_| zero,
     )?;
