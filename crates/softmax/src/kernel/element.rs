@@ -30,8 +30,7 @@ pub trait Element:
     const COOL: Self;
     /// The largest power of two, as an exponent, that scaled exponentials may reach, with room for a sum.
     const TOP: f64;
-    /// So many powers of two below the maximum lies what fills up a row's last vector: too little to
-    /// show in a sum, and yet far from subnormal numbers, which are slow, even when squared twice.
+    /// So many powers of two below the maximum lies what does not show in a sum.
     const PADDING: f64;
     /// Exponents `x·c` up to this size are reduced exactly; beyond it the row is centred first.
     const REACH: f64;

@@ -86,7 +86,8 @@ impl<F: Element> Shift<F> {
         self.floor
     }
 
-    /// A logit to fill up the row's last vector with.
+    /// What to fill up a row's last vector with where exponentials are to be squared: too low to show
+    /// in a sum, and not so low that its powers are subnormal numbers, which are slow.
     #[inline(always)]
     pub(crate) fn padding(&self) -> F {
         F::narrow(self.at.widen() - F::PADDING / self.base.wide.0)

@@ -26,4 +26,6 @@ pub use pass::{Pass, Reduction};
 pub use soft_cross_entropy::SoftCrossEntropy;
 
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod tests_support;

@@ -2,10 +2,10 @@
 //! way. A row with a masked class makes that other sum infinite or NaN. `at` is the logit of a row that
 //! the others are counted from.
 //!
-//! The sums are plain ones, a sum a lane: a few units in the last place of a loss and its gradient do
-//! not matter as they do in a probability.
+//! With one side the sum of exponentials is exact, so that a cross-entropy or an entropy near 0 is right
+//! too. With two sides the sums are plain ones, a sum a lane.
 
-use crate::kernel::{Element, Shift, Simd, cooled, map_into};
+use crate::kernel::{Element, Shift, Simd, Sum, cooled, map_into};
 use crate::temperature::Temperature;
 
 /// A row whose exponentials have been taken.
@@ -72,25 +72,25 @@ pub(super) fn one_side<S: Simd, F: Element>(
     mut term: impl FnMut(F::V<S>, F::V<S>, F::V<S>) -> F::V<S>,
 ) -> Option<(Softened<F>, f64)> {
     let shift = temperature.guess(s, logits)?;
-    let zero = F::splat(s, F::default());
-    let (mut sum, mut terms) = (zero, zero);
+    let mut sum = Sum::<S, F>::new(s);
+    let mut terms = F::splat(s, F::default());
     let mut max = F::splat(s, F::MASKED);
     let at = F::splat(s, shift.at());
     map_into(
         s,
         [logits, other],
-        [shift.padding(), F::default()],
+        [shift.floor(), F::default()],
         [exponentials],
         #[inline(always)]
         |[x, other]| {
             let exponential = shift.exp_short(s, x);
-            sum = F::add(s, sum, exponential);
+            sum.add(s, exponential);
             max = F::max(s, max, x);
             terms = F::add(s, terms, term(F::sub(s, x, at), other, exponential));
             [exponential]
         },
     );
-    let softened = softened(s, shift, max, sum, 0)?;
+    let softened = softened(s, shift, max, sum.total(s), 0)?;
     Some((softened, F::reduce_sum(s, terms).widen()))
 }
 
@@ -114,7 +114,7 @@ pub(super) fn two_sides<S: Simd, F: Element>(
     map_into(
         s,
         [logits, teacher],
-        [student.padding(), teachers.padding()],
+        [if squarings == 0 { student.floor() } else { student.padding() }, teachers.floor()],
         exponentials,
         #[inline(always)]
         |[x, z]| {
@@ -126,6 +126,7 @@ pub(super) fn two_sides<S: Simd, F: Element>(
             [ex, ez]
         },
     );
+    let sums = [F::reduce_sum(s, sums[0]).widen(), F::reduce_sum(s, sums[1]).widen()];
     let student = softened(s, student, max[0], sums[0], squarings)?;
     let teacher = softened(s, teachers, max[1], sums[1], 0)?;
     Some((student, teacher, F::reduce_sum(s, terms).widen()))
@@ -138,10 +139,10 @@ fn softened<S: Simd, F: Element>(
     s: S,
     shift: Shift<F>,
     max: F::V<S>,
-    sum: F::V<S>,
+    sum: f64,
     squarings: u32,
 ) -> Option<Softened<F>> {
-    let (max, sum) = (F::reduce_max(s, max), F::reduce_sum(s, sum).widen());
+    let max = F::reduce_max(s, max);
     shift.holds(max, squarings).then_some(Softened { shift, max, sum, squarings: None })
 }
 

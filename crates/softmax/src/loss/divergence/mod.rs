@@ -252,6 +252,3 @@ checked_settings! {
     };
     |read| Ok(Divergence::new(read.kind, read.temperature)?.with_reduction(read.reduction))
 }
-
-#[cfg(test)]
-mod tests;
