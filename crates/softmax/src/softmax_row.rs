@@ -177,12 +177,13 @@ fn two_parts<S: Simd, F: Element>(s: S, x: f64) -> (F::V<S>, F::V<S>) {
 }
 
 /// `x·factor + summand`, to `out`. Both are known to more than the row's precision, because what
-/// they give may cancel. −∞ stays what it is.
+/// they give may cancel. −∞ stays what it is, and no rounding makes a logarithm of a probability
+/// more than 0.
 #[inline(always)]
 fn affine<S: Simd, F: Element>(s: S, row: &[F], out: &mut [F], factor: f64, summand: f64) {
     let (factor, factor_low) = two_parts::<S, F>(s, factor);
     let (summand, summand_low) = two_parts::<S, F>(s, summand);
-    let least = F::splat(s, F::LEAST);
+    let (least, zero) = (F::splat(s, F::LEAST), F::splat(s, F::default()));
     map_into(
         s,
         [row],
@@ -192,7 +193,7 @@ fn affine<S: Simd, F: Element>(s: S, row: &[F], out: &mut [F], factor: f64, summ
         |[x]| {
             let high = F::fused(s, x, factor, summand);
             let low = F::fused(s, F::max(s, least, x), factor_low, summand_low);
-            [F::add(s, high, low)]
+            [F::min(s, F::add(s, high, low), zero)]
         },
     );
 }

@@ -70,7 +70,7 @@ impl<F: Element> Temperature<F> {
         for x in row {
             if *x > F::MASKED {
                 let far = scaled(x.widen() - max.widen(), -self.exponent);
-                *x = F::narrow(far.max(F::LEAST.widen()));
+                *x = F::narrow(far.max(-F::FAR));
             }
         }
     }

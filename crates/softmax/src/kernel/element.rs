@@ -46,6 +46,11 @@ pub trait Element:
 
     /// The number of least value.
     const LEAST: Self;
+    /// What a gradient may be multiplied by, with exponents left for what else it is multiplied by.
+    const MODERATE: f64;
+    /// So far below the maximum a logit may be that its distance, divided by any moderate temperature,
+    /// does not overflow.
+    const FAR: f64;
     /// −∞
     const MASKED: Self;
     /// The least positive normal number.
@@ -284,6 +289,8 @@ macro_rules! element {
 element! {
     f32, u32, f32s, u32s, 23,
     constants {
+        const MODERATE: f64 = 1e28;
+        const FAR: f64 = 1e19;
         const BIAS: f64 = 30.0;
         const SPAN: f64 = 155.0;
         const TOP: f64 = 90.0;
@@ -327,6 +334,8 @@ element! {
 element! {
     f64, u64, f64s, u64s, 52,
     constants {
+        const MODERATE: f64 = 1e230;
+        const FAR: f64 = 1e200;
         const BIAS: f64 = 100.0;
         const SPAN: f64 = 1100.0;
         const TOP: f64 = 900.0;

@@ -88,7 +88,15 @@ pub(super) fn evaluate<F: Real, L: RowLoss<F>>(
     let scale = reduction.scale(rows);
     let weight = |index: usize| weights.map_or(1.0, |weights| weights[index].as_f64());
     let one = |index: usize, gradient: Option<ArrayViewMut1<'_, F>>| {
-        let loss_of_row = |row: Row<'_, F>| value(loss, index, row).unwrap_or(f64::NAN);
+        let loss_of_row = |mut row: Row<'_, F>| {
+            let value = value(loss, index, row.reborrow()).unwrap_or(f64::NAN);
+            if row.factor == 0.0 {
+                // Also where the loss is too large for the type.
+                row.gradient.fill(F::zero());
+                return if value.is_nan() { value } else { 0.0 };
+            }
+            value
+        };
         on_row(logits, &targets, index, scale * weight(index), gradient, loss_of_row)
     };
 

@@ -5,22 +5,26 @@ use super::batch::{Row, RowLoss, run};
 use crate::kernel::Element;
 use crate::temperature::{Temperature, maximum};
 
-/// Runs `loss` on a copy of the row whose largest logit is 0 and whose masked classes are so far
-/// below it that they have no probability. `others` says whether the other row is logits too.
+/// Runs `loss`, which is the one wanted at `temperature` but for its factors, on a copy of the row
+/// whose largest logit is 0 and whose masked classes are so far below it that they have no
+/// probability. `others` says whether the other row is logits too. `outer` is what the gradient is to
+/// be multiplied by besides the row's factor.
 pub(super) fn on_centred<F: Element, L: RowLoss<F>>(
     loss: &L,
     temperature: &Temperature<F>,
     others: bool,
+    outer: f64,
     row: Row<'_, F>,
 ) -> f64 {
     let logits = centred(temperature, row.logits);
     let other = if others { centred(temperature, row.other) } else { row.other.to_vec() };
-    let gradient = row.gradient;
-    let value = run(loss, Row { logits: &logits, other: &other, gradient: &mut *gradient, ..row });
+    let (factor, gradient) = ((row.factor * outer).min(f64::MAX), row.gradient);
+    let plain =
+        Row { logits: &logits, other: &other, gradient: &mut *gradient, factor: 1.0, ..row };
+    let value = run(loss, plain);
     for (slot, logit) in gradient.iter_mut().zip(row.logits) {
-        if *logit == F::MASKED {
-            *slot = F::default();
-        }
+        let slope = if *logit == F::MASKED { 0.0 } else { slot.widen() };
+        *slot = F::narrow(slope * factor);
     }
     value
 }

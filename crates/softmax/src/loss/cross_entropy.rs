@@ -154,6 +154,10 @@ impl<F: Element> RowLoss<F> for Hard<F> {
         let Row { logits, label: Some(label), factor, gradient, .. } = row else {
             return f64::NAN;
         };
+        let factor = factor * self.outer;
+        if factor > F::MODERATE {
+            return f64::NAN;
+        }
         let zero = F::splat(s, F::default());
         let softened = one_side(
             s,
@@ -182,9 +186,8 @@ impl<F: Element> RowLoss<F> for Hard<F> {
         let (spread, hit) = (self.smoothing / logits.len() as f64, 1.0 - self.smoothing);
         let at_label = logits[label].widen() - student.at().widen();
         let missed = (hit * at_label + spread * below) / self.temperature.value();
-        let value = self.outer * self.outer * (student.exact_log_sum(s) - missed);
+        let value = self.outer * (self.outer * (student.exact_log_sum(s) - missed));
 
-        let factor = factor * self.outer;
         let scale = splat::<S, F>(s, factor * student.scale());
         let spread = splat::<S, F>(s, -factor * spread);
         update_aligned(
@@ -199,8 +202,9 @@ impl<F: Element> RowLoss<F> for Hard<F> {
     }
 
     fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), ..*self };
-        on_centred(&centred, &self.temperature, false, row)
+        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0, ..*self };
+        let value = on_centred(&centred, &self.temperature, false, self.outer, row);
+        self.outer * (self.outer * value)
     }
 
     fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {

@@ -261,7 +261,7 @@ impl<F: Element> Mixed<F> {
     #[inline(always)]
     fn value(&self, cross_entropy: f64, divergence: f64) -> f64 {
         let temperature = self.soft_temperature.value();
-        self.alpha * cross_entropy + (1.0 - self.alpha) * temperature * temperature * divergence
+        self.alpha * cross_entropy + (1.0 - self.alpha) * (temperature * (temperature * divergence))
     }
 }
 
@@ -273,6 +273,9 @@ impl<F: Element> RowLoss<F> for Mixed<F> {
         }
         if self.alpha == 1.0 {
             return self.hard.fast(s, row);
+        }
+        if self.factors(row.factor).1 > F::MODERATE {
+            return f64::NAN;
         }
         match self.soft_temperature.value() {
             1.0 => self.in_one_go(s, row, 0),

@@ -119,6 +119,11 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
     #[inline(always)]
     fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
         let Row { logits, factor, gradient, spare: [exponentials, _], .. } = row;
+        let factor = factor * self.outer;
+        if factor > F::MODERATE {
+            return f64::NAN;
+        }
+        let mut least = F::splat(s, F::default());
         let softened = one_side(
             s,
             &self.temperature,
@@ -126,16 +131,22 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
             logits,
             exponentials,
             #[inline(always)]
-            |below, _, e| F::mul(s, e, below),
+            |below, _, e| {
+                least = F::min(s, least, below);
+                F::mul(s, e, below)
+            },
         );
         let Some((student, weighted)) = softened else {
             return f64::NAN;
         };
+        if F::reduce_min(s, least).widen() < -F::FAR {
+            return f64::NAN;
+        }
         let cold = 1.0 / self.temperature.value();
         let entropy = student.exact_log_sum(s) - weighted * student.scale() * cold;
 
         // −q·(log q + H) = q·((max − x)/T + log Σ − H)
-        let scale = splat::<S, F>(s, factor * self.outer * student.scale());
+        let scale = splat::<S, F>(s, factor * student.scale());
         let at = F::splat(s, student.at());
         let (slope, offset) =
             (splat::<S, F>(s, cold), splat::<S, F>(s, student.exact_log_sum(s) - entropy));
@@ -149,12 +160,13 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
                 F::mul(s, F::mul(s, e, scale), above)
             },
         );
-        self.outer * self.outer * entropy
+        self.outer * (self.outer * entropy)
     }
 
     fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), ..*self };
-        on_centred(&centred, &self.temperature, false, row)
+        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0, ..*self };
+        let value = on_centred(&centred, &self.temperature, false, self.outer, row);
+        self.outer * (self.outer * value)
     }
 
     fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {

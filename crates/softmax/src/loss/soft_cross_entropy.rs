@@ -120,6 +120,10 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
     #[inline(always)]
     fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
         let Row { logits, other: targets, factor, gradient, spare: [exponentials, _], .. } = row;
+        let factor = factor * self.outer;
+        if factor > F::MODERATE {
+            return f64::NAN;
+        }
         let zero = F::splat(s, F::default());
         let (mut mass, mut least) = (zero, zero);
         map(
@@ -150,7 +154,6 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
             return f64::NAN;
         };
 
-        let factor = factor * self.outer;
         let scale = splat::<S, F>(s, factor * mass * student.scale());
         let minus = splat::<S, F>(s, -factor);
         map_aligned(
@@ -161,12 +164,13 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
             |[e, p]| F::mul_add(s, e, scale, F::mul(s, p, minus)),
         );
         let value = mass * student.exact_log_sum(s) - below / self.temperature.value();
-        self.outer * self.outer * value
+        self.outer * (self.outer * value)
     }
 
     fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), ..*self };
-        on_centred(&centred, &self.temperature, false, row)
+        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0, ..*self };
+        let value = on_centred(&centred, &self.temperature, false, self.outer, row);
+        self.outer * (self.outer * value)
     }
 
     fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {

@@ -208,18 +208,22 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
     #[inline(always)]
     fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
         let row = Row { factor: row.factor * self.outer, ..row };
+        if row.factor > F::MODERATE {
+            return f64::NAN;
+        }
         let value = match self.kind {
             DivergenceKind::ForwardKl => forward_kl::row(s, &self.temperature, row),
             DivergenceKind::ReverseKl => reverse_kl::row(s, &self.temperature, row),
             DivergenceKind::JensenShannon => jensen_shannon::row(s, &self.temperature, row),
             DivergenceKind::TotalVariation => total_variation::row(s, &self.temperature, row),
         };
-        self.outer * self.outer * value.unwrap_or(f64::NAN)
+        self.outer * (self.outer * value.unwrap_or(f64::NAN))
     }
 
     fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), ..*self };
-        on_centred(&centred, &self.temperature, true, row)
+        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0, ..*self };
+        let value = on_centred(&centred, &self.temperature, true, self.outer, row);
+        self.outer * (self.outer * value)
     }
 
     fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {

@@ -17,6 +17,7 @@ pub(super) fn row<S: Simd, F: Element>(
     row: Row<'_, F>,
 ) -> Option<f64> {
     let Row { logits, other, factor, gradient, spare: [ex, ez], .. } = row;
+    let mut least = F::splat(s, F::default());
     let (student, teacher, weighted) = two_sides(
         s,
         temperature,
@@ -24,8 +25,14 @@ pub(super) fn row<S: Simd, F: Element>(
         [&mut *ex, ez],
         0,
         #[inline(always)]
-        |[dx, dz, ex, _]| F::mul(s, ex, F::sub(s, dx, dz)),
+        |[dx, dz, ex, _]| {
+            least = F::min(s, least, F::min(s, dx, dz));
+            F::mul(s, ex, F::sub(s, dx, dz))
+        },
     )?;
+    if F::reduce_min(s, least).widen() < -F::FAR {
+        return None;
+    }
     let cold = 1.0 / temperature.value();
     let weighted = weighted * student.scale() * cold;
     let divergence = weighted - student.log_sum() + teacher.log_sum();
