@@ -7,7 +7,9 @@ use ndarray::{ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Z
 
 use super::{Pass, Reduction};
 use crate::kernel::{Element, Path, Simd, WithSimd};
-use crate::lanes::{check_shape, parallel};
+use crate::lanes::check_shape;
+#[cfg(feature = "rayon")]
+use crate::lanes::parallel;
 use crate::row::check_row;
 use crate::{Error, Real, Result};
 

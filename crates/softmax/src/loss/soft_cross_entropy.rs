@@ -168,7 +168,7 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
     }
 
     fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0, ..*self };
+        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0 };
         let value = on_centred(&centred, &self.temperature, false, self.outer, row);
         self.outer * (self.outer * value)
     }
