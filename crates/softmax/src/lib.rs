@@ -7,6 +7,9 @@
 //! - [`CrossEntropy`]: hard labels, with label smoothing.
 //! - [`SoftCrossEntropy`]: a given distribution as the target.
 //! - [`Distillation`]: hard labels and a teacher's logits at once, Hinton's objective.
+//! - [`Divergence`]: four distances from a teacher; [`DivergenceKind`] names them.
+//! - [`LogitMse`] and [`Entropy`]: the squared distance of logits, and a penalty on being too sure.
+//! - [`Pass`] and [`Reduction`]: weights, the losses of single rows, mean or sum.
 //! - [`Error`]: everything that can be wrong with an input.
 //! - [`Real`]: the trait that stands for `f32` and `f64`.
 

@@ -7,11 +7,11 @@
 use super::{Base, Element, Path, Shift, Simd, WithSimd, ln_1p, map_into};
 
 /// The largest error of the exponential that the documentation allows, in units of the last place.
-const EXP_ULPS: f64 = 1.5;
+const EXP_ULPS: f64 = 1.27;
 /// That of the shorter polynomial.
-const EXP_SHORT_ULPS: f64 = 3.0;
+const EXP_SHORT_ULPS: f64 = 2.38;
 /// That of `ln(1 + t)`.
-const LN_ULPS: f64 = 2.5;
+const LN_ULPS: f64 = 1.05;
 
 #[derive(Clone, Copy)]
 enum Function {
