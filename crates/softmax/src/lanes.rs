@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ndarray::{ArrayRef, ArrayView1, ArrayViewMut1, Axis, Dimension, RemoveAxis, Zip};
+use ndarray::{ArrayRef, Axis, Dimension, RemoveAxis};
 #[cfg(feature = "rayon")]
 use rayon::prelude::*;
 
@@ -10,6 +10,7 @@ use crate::kernel::{Path, Simd, WithSimd};
 use crate::row::check_row;
 use crate::softmax_row::{Form, Unfit, logsumexp, normalise};
 use crate::temperature::Temperature;
+use crate::tiles::for_each_row;
 use crate::{Error, Real, Result};
 
 /// From so many numbers on, rows are shared between threads: one core does them in about 40 µs, a few
@@ -57,21 +58,10 @@ pub(crate) fn normalise_into<F: Real, D: RemoveAxis>(
             });
         }
         _ => {
-            let each = |row: ArrayView1<'_, F>, mut out: ArrayViewMut1<'_, F>| {
-                F::with_scratch(2 * row.len(), |memory| {
-                    let (from, to) = memory.split_at_mut(row.len());
-                    copy(row, from);
-                    note(&unfit, one_row(form, &temperature, from, to));
-                    out.assign(&ArrayView1::from(&*to));
-                });
-            };
-            let lanes = Zip::from(logits.lanes(axis)).and(out.lanes_mut(axis));
-            #[cfg(feature = "rayon")]
-            if parallel(logits.len()) {
-                lanes.par_for_each(each);
-                return explain(unfit, logits, axis);
-            }
-            lanes.for_each(each);
+            let from = Some(logits.view().into_dyn());
+            for_each_row(from, out.view_mut().into_dyn(), axis, &|row, out| {
+                note(&unfit, one_row(form, &temperature, row, out));
+            });
         }
     }
     explain(unfit, logits, axis)
@@ -107,21 +97,10 @@ pub(crate) fn normalise_over<F: Real, D: RemoveAxis>(
     let temperature = Temperature::new(temperature.as_f64())?;
     let axis = checked(logits, axis)?;
     check_rows(logits, axis)?;
-    let each = |mut row: ArrayViewMut1<'_, F>| {
-        F::with_scratch(2 * row.len(), |memory| {
-            let (from, to) = memory.split_at_mut(row.len());
-            copy(row.view(), from);
-            // The row has been checked.
-            let _ = one_row(form, &temperature, from, to);
-            row.assign(&ArrayView1::from(&*to));
-        });
-    };
-    #[cfg(feature = "rayon")]
-    if parallel(logits.len()) {
-        Zip::from(logits.lanes_mut(axis)).par_for_each(each);
-        return Ok(());
-    }
-    Zip::from(logits.lanes_mut(axis)).for_each(each);
+    for_each_row(None, logits.view_mut().into_dyn(), axis, &|row, out| {
+        // The row has been checked.
+        let _ = one_row(form, &temperature, row, out);
+    });
     Ok(())
 }
 
@@ -136,23 +115,29 @@ pub(crate) fn logsumexp_lanes<F: Real, D: RemoveAxis>(
     let axis = checked(logits, axis)?;
     check_shape("out", logits.raw_dim().remove_axis(axis).slice(), out.shape())?;
     let unfit = AtomicBool::new(false);
-    let each = |row: ArrayView1<'_, F>, out: &mut F| {
-        let sum = match row.as_slice() {
-            Some(row) => run_logsumexp(&temperature, row),
-            None => F::with_scratch(row.len(), |memory| {
-                copy(row, memory);
-                run_logsumexp(&temperature, memory)
-            }),
-        };
+    let sum = |row: &[F], out: &mut F| {
+        let sum = Path::best().run(LogSumExp { temperature: &temperature, row });
         note(&unfit, sum.map(|sum| *out = F::from_f64(sum)));
     };
-    let lanes = Zip::from(logits.lanes(axis)).and(out);
-    #[cfg(feature = "rayon")]
-    if parallel(logits.len()) {
-        lanes.par_for_each(each);
-        return explain(unfit, logits, axis);
+    match (logits.as_slice(), out.as_slice_mut()) {
+        (Some(from), Some(to)) if axis.index() + 1 == logits.ndim() => {
+            let classes = logits.len_of(axis);
+            #[cfg(feature = "rayon")]
+            if parallel(from.len()) {
+                let rows = from.par_chunks_exact(classes).zip(to);
+                rows.for_each(|(row, out)| sum(row, out));
+                return explain(unfit, logits, axis);
+            }
+            from.chunks_exact(classes).zip(to).for_each(|(row, out)| sum(row, out));
+        }
+        _ => {
+            // One place a row, where the row's axis was.
+            let to = out.view_mut().into_dyn().insert_axis(axis);
+            for_each_row(Some(logits.view().into_dyn()), to, axis, &|row, out| {
+                sum(row, &mut out[0]);
+            });
+        }
     }
-    lanes.for_each(each);
     explain(unfit, logits, axis)
 }
 
@@ -185,12 +170,6 @@ fn explain<F: Real, D: RemoveAxis>(
     if unfit.into_inner() { check_rows(logits, axis) } else { Ok(()) }
 }
 
-fn copy<F: Real>(from: ArrayView1<'_, F>, to: &mut [F]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = from;
-    }
-}
-
 fn one_row<F: Real>(
     form: Form,
     temperature: &Temperature<F>,
@@ -198,10 +177,6 @@ fn one_row<F: Real>(
     out: &mut [F],
 ) -> Result<(), Unfit> {
     Path::best().run(Normalise { form, temperature, classes: row.len(), rows: row, out })
-}
-
-fn run_logsumexp<F: Real>(temperature: &Temperature<F>, row: &[F]) -> Result<f64, Unfit> {
-    Path::best().run(LogSumExp { temperature, row })
 }
 
 /// Rows of so many classes each.

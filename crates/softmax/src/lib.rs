@@ -25,6 +25,7 @@ mod scratch;
 mod softmax;
 mod softmax_row;
 mod temperature;
+mod tiles;
 
 pub use error::{Error, Result};
 pub use loss::{

@@ -44,8 +44,8 @@ pub fn softmax<F: Real, D: RemoveAxis>(
 
 /// [`softmax()`] into memory of the caller's, of the same shape.
 ///
-/// It allocates nothing where the rows of both arrays are contiguous; for others each thread keeps
-/// two rows of memory.
+/// It allocates nothing where the rows of both arrays are contiguous and follow each other; for others
+/// each thread keeps memory for 64 rows.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub fn softmax_into<F: Real, D: RemoveAxis>(
 }
 
 /// [`softmax()`] over its own input. Slower than [`softmax_into`], because the whole array is
-/// checked before any of it is replaced; each thread keeps a row of memory.
+/// checked before any of it is replaced; each thread keeps memory for 64 rows.
 ///
 /// # Errors
 ///
