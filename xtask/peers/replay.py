@@ -51,13 +51,18 @@ def transitions(items, rows):
     if items == "4 floats":
         observation = following = numpy.ones((rows, 4), numpy.float32)
     else:
-        # Views of a film, in which an image is contiguous: what cpprb copies fastest.
+        # Every stack has memory of its own, as here, and in it the images lie one after another: of
+        # the orders in which the stack is the last dimension, the one that cpprb copies fastest.
         film = numpy.full((rows + 4, 84 * 84), 7, numpy.uint8)
         numbers = numpy.arange(rows + 4, dtype="<u8")
         film[:, :8] = numbers.view(numpy.uint8).reshape(-1, 8)
         film = film.reshape(-1, 84, 84)
         stacks = numpy.lib.stride_tricks.sliding_window_view(film, 4, axis=0)
-        observation, following = stacks[:rows], stacks[1 : rows + 1]
+        stacks = numpy.moveaxis(stacks, -1, 1)
+        observation, following = (
+            numpy.moveaxis(numpy.ascontiguousarray(part), 1, -1)
+            for part in (stacks[:rows], stacks[1 : rows + 1])
+        )
     return reward | {
         "obs": observation,
         "next_obs": following,
