@@ -29,8 +29,8 @@ const GROUPS: [Group; 2] = [softmax::GROUP, replay::GROUP];
 pub(crate) struct Args {
     /// What to measure: `softmax`, `replay`; all groups if none is named
     groups: Vec<String>,
-    /// Measure PyTorch or cpprb beside us, in virtual environments under target/ that are made the first time
-    /// (needs Python 3.11 or later and a network)
+    /// Measure PyTorch (softmax) or cpprb (replay) beside us, in a virtual environment under target/
+    /// that is made the first time (needs Python 3.11 or later and a network)
     #[arg(long)]
     peers: bool,
     /// Only cases whose name contains this text, such as 128x10
