@@ -20,6 +20,7 @@ def main():
     for line in sys.stdin:
         question = json.loads(line)
         if question["do"] == "prepare":
+            work = None  # What it holds goes before there is something new.
             work = group.prepare(question["parameters"], question["threads"])
             work()
             result = work()

@@ -26,7 +26,7 @@ enum Command {
     /// The whole story on real data, in a minute or two: distil a classifier of handwritten digits,
     /// solve CartPole with replay, distil the policy; prints tables and writes report.html
     Demo(demo::Args),
-    /// How fast we are and, with --peers, how fast PyTorch is at the same work in the same run
+    /// How fast we are and, with --peers, how fast others are at the same work in the same run
     Bench(bench::Args),
     /// Every test of the workspace
     Test,

@@ -23,6 +23,10 @@ use crate::{Error, Result, Schema, Value};
 /// make up for the wait at the end of each block.
 const BLOCK: usize = 256;
 
+/// The same where columns share frames, which are large: few enough that the frames that one column
+/// has copied are still in the cache when the next column comes for them.
+const SHARED_BLOCK: usize = 8;
+
 /// The rows of a buffer, one a slot, and the frames that they share.
 pub(crate) struct Rows {
     bytes: Block,
@@ -156,8 +160,8 @@ impl Rows {
         frames: &mut Vec<u32>,
     ) {
         let mut starts = [0; BLOCK];
-        for (block, slots) in slots.chunks(BLOCK).enumerate() {
-            let row = row + block * BLOCK;
+        let block = if self.shares_frames() { SHARED_BLOCK } else { BLOCK };
+        for (slots, row) in slots.chunks(block).zip((row..).step_by(block)) {
             let starts = &mut starts[..slots.len()];
             self.touch(slots, starts);
             for (out, column) in columns.iter_mut().zip(&self.columns) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use super::case::{Case, Work};
+use super::case::{Case, Point, Work};
 use super::peer::Peer;
 
 /// A repetition calls the work as often as fits into this.
@@ -25,6 +25,11 @@ pub(crate) struct Row {
     pub(crate) peer_ns: Option<f64>,
     /// `peer_ns / ours_ns`
     pub(crate) ratio: Option<f64>,
+    /// Our time for each of the items that a call works on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ours_per_item_ns: Option<f64>,
+    #[serde(skip)]
+    pub(crate) point: Option<Point>,
     /// For work on large arrays: what part of the speed of a plain copy it reaches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) of_bandwidth: Option<f64>,
@@ -64,35 +69,38 @@ pub(crate) fn measure(
     case: &Case,
     threads: usize,
     repetitions: u32,
-    mut peer: Option<&mut Peer>,
+    peer: Option<&mut Peer>,
     bandwidth: &Bandwidth,
 ) -> Result<Row> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let mut work = pool.install(|| (case.prepare)());
+    let mut work = pool.install(|| (case.prepare)())?;
     let (ours, calls) = pool.install(|| warm_up(&mut work))?;
-    if let Some(peer) = &mut peer {
-        let theirs = peer.prepare(&case.parameters, threads)?;
+    let mut peer = peer.zip(case.parameters.as_ref());
+    if let Some((peer, parameters)) = &mut peer {
+        let theirs = peer.prepare(parameters, threads)?;
         let apart = (ours - theirs).abs() / ours.abs().max(theirs.abs()).max(1e-6);
         ensure!(apart < 1e-3, "{}: we get {ours}, {} gets {theirs}", case.name, peer.name());
     }
     let (mut our_times, mut peer_times) = (Vec::new(), Vec::new());
     for _ in 0..repetitions {
         our_times.push(pool.install(|| time(&mut work, calls))?);
-        if let Some(peer) = &mut peer {
+        if let Some((peer, _)) = &mut peer {
             peer_times.push(peer.time(REPETITION)?);
         }
     }
     let ours_ns = median(our_times);
     let peer_ns = peer.is_some().then(|| median(peer_times));
-    let rate = case.bytes.filter(|_| case.large()).map(|bytes| bytes as f64 / ours_ns);
+    let rate = case.bytes.map(|bytes| bytes as f64 / ours_ns);
     Ok(Row {
         group,
         name: case.name.clone(),
         threads,
         ours_ns,
-        peer: peer.map(|peer| peer.name().to_owned()),
+        peer: peer.map(|(peer, _)| peer.name().to_owned()),
         peer_ns,
         ratio: peer_ns.map(|peer_ns| peer_ns / ours_ns),
+        ours_per_item_ns: case.items.map(|items| ours_ns / items as f64),
+        point: case.point.clone(),
         of_bandwidth: rate.zip(bandwidth.0).map(|(rate, bandwidth)| rate / bandwidth),
     })
 }

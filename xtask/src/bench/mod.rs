@@ -7,6 +7,7 @@
 mod case;
 mod measure;
 mod peer;
+mod replay;
 mod softmax;
 mod table;
 
@@ -21,15 +22,15 @@ use peer::Peer;
 use crate::{interrupt, output};
 
 /// All groups.
-const GROUPS: [Group; 1] = [softmax::GROUP];
+const GROUPS: [Group; 2] = [softmax::GROUP, replay::GROUP];
 
 /// The options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure: `softmax`; all groups if none is named
+    /// What to measure: `softmax`, `replay`; all groups if none is named
     groups: Vec<String>,
-    /// Measure PyTorch beside us, in a virtual environment under target/ that is made the first time
-    /// (needs Python 3.11 or later and a network)
+    /// Measure PyTorch (softmax) or cpprb (replay) beside us, in a virtual environment under target/
+    /// that is made the first time (needs Python 3.11 or later and a network)
     #[arg(long)]
     peers: bool,
     /// Only cases whose name contains this text, such as 128x10
@@ -74,19 +75,18 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Group>> {
     Ok(GROUPS.iter().filter(chosen).collect())
 }
 
-/// Measures a group, first on one thread and then on all of them, and prints its table.
+/// Measures a group on each of its numbers of threads, and prints its table.
 fn run_group(args: &Args, group: &Group) -> Result<Vec<Row>> {
     let wanted = |case: &Case| args.only.as_ref().is_none_or(|only| case.name.contains(only));
     let cases: Vec<Case> = (group.cases)().into_iter().filter(wanted).collect();
     let mut peer = match (args.peers, cases.is_empty()) {
-        (true, false) => Some(Peer::start(group.name)?),
+        (true, false) => Some(Peer::start(group)?),
         _ => None,
     };
     let mut rows = Vec::new();
     let all = std::thread::available_parallelism()?.get();
-    let threads = if all > 1 { vec![1, all] } else { vec![1] };
-    for threads in threads {
-        let bandwidth = Bandwidth::measure(threads, cases.iter().any(Case::large))?;
+    for threads in group.threads.counts(all) {
+        let bandwidth = Bandwidth::measure(threads, cases.iter().any(|case| case.bytes.is_some()))?;
         for case in &cases {
             interrupt::check()?;
             eprintln!("{}, {threads} thread{}", case.name, if threads == 1 { "" } else { "s" });
@@ -97,6 +97,12 @@ fn run_group(args: &Args, group: &Group) -> Result<Vec<Row>> {
     }
     if !rows.is_empty() {
         println!("{}", table::table(group, &rows));
+        if let Some(curves) = table::curves(&rows) {
+            println!("\n{curves}");
+        }
+        for note in (group.notes)()? {
+            println!("{note}");
+        }
     }
     Ok(rows)
 }

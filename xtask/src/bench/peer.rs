@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
-/// What is installed, pinned.
-const REQUIREMENTS: &str = "requirements.txt";
+use super::case::Group;
+
 /// Written to an environment when it is complete; holds what was installed.
 const STAMP: &str = "reflux-requirements.txt";
 
@@ -26,12 +26,12 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Starts the peer of a group; makes its environment first, if there is none.
-    pub(crate) fn start(group: &str) -> Result<Self> {
+    pub(crate) fn start(group: &Group) -> Result<Self> {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-        let python = environment(&scripts)?;
+        let python = environment(&scripts, group)?;
         let mut process = Command::new(&python)
             .arg(scripts.join("serve.py"))
-            .arg(group)
+            .arg(group.name)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -81,19 +81,20 @@ impl Drop for Peer {
     }
 }
 
-/// The Python of a virtual environment that has what is required; made under `target/` if it is not
-/// there or has something else.
-fn environment(scripts: &Path) -> Result<PathBuf> {
-    let folder = scripts.join("../../target/peers");
+/// The Python of a virtual environment that has what the group's peer requires, pinned in
+/// `requirements-GROUP.txt`; made under `target/peers/` if it is not there or has something else. Each
+/// group has its own, so that whoever measures one need not install the peers of the others.
+fn environment(scripts: &Path, group: &Group) -> Result<PathBuf> {
+    let folder = scripts.join("../../target/peers").join(group.name);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let requirements = scripts.join(REQUIREMENTS);
+    let requirements = scripts.join(format!("requirements-{}.txt", group.name));
     let wanted = std::fs::read_to_string(&requirements)
         .with_context(|| format!("{} cannot be read", requirements.display()))?;
     let stamp = folder.join(STAMP);
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
-    eprintln!("installing PyTorch in {}; on Linux that is a download of 3 GB", folder.display());
+    eprintln!("installing in {}: {}", folder.display(), group.peer);
     let started = Instant::now();
     let base = if cfg!(windows) { "python" } else { "python3" };
     command(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder))?;

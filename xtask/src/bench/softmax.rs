@@ -4,14 +4,17 @@ use ndarray::{Array2, Axis};
 use reflux_softmax::{Distillation, log_softmax_into, softmax, softmax_into};
 use serde_json::json;
 
-use super::case::{Case, Group, Work};
+use super::case::{Case, Group, Threads, Work, beyond_caches};
 
 pub(crate) const GROUP: Group = Group {
     name: "softmax",
     about: "f32, rows x classes. PyTorch is called as one calls it: `torch.softmax(x, -1)` makes a new \
             tensor, `out=` and ours write into one that is there. The distillation loss is alpha 0.1, \
             T = 4, with its gradient: ours in one call, PyTorch's eager loss and backward.",
+    peer: "PyTorch, on Linux a download of 3 GB",
+    threads: Threads::OneAndAll,
     cases,
+    notes: || Ok(Vec::new()),
 };
 
 const SHAPES: [(usize, usize); 4] = [(128, 10), (128, 1000), (1024, 1000), (1024, 32_000)];
@@ -47,9 +50,11 @@ fn case(
 ) -> Case {
     Case {
         name: format!("{name} {}x{}", shape.0, shape.1),
-        bytes: Some(arrays * (shape.0 * shape.1 * size_of::<f32>()) as u64),
-        parameters: json!({ "work": name, "rows": shape.0, "classes": shape.1 }),
-        prepare: Box::new(move || prepare(shape)),
+        items: None,
+        bytes: beyond_caches(arrays * (shape.0 * shape.1 * size_of::<f32>()) as u64),
+        point: None,
+        parameters: Some(json!({ "work": name, "rows": shape.0, "classes": shape.1 })),
+        prepare: Box::new(move || Ok(prepare(shape))),
     }
 }
 

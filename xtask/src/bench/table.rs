@@ -1,17 +1,24 @@
 //! Results as a table for a terminal.
 
+use std::collections::BTreeSet;
+use std::iter;
+
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use super::case::Group;
+use super::case::{Group, Point};
 use super::measure::Row;
 
 pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
     let peer = rows.iter().find_map(|row| row.peer.as_deref());
+    let per_item = rows.iter().any(|row| row.ours_per_item_ns.is_some());
     let bandwidth = rows.iter().any(|row| row.of_bandwidth.is_some());
     let mut header = vec!["", "threads", "ours"];
     if let Some(peer) = peer {
         header.extend([peer, "ratio"]);
+    }
+    if per_item {
+        header.push("ours, an item");
     }
     if bandwidth {
         header.push("of a copy's speed");
@@ -24,6 +31,9 @@ pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
             cells.push(row.peer_ns.map(duration).unwrap_or_default());
             cells.push(row.ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default());
         }
+        if per_item {
+            cells.push(row.ours_per_item_ns.map(duration).unwrap_or_default());
+        }
         if bandwidth {
             cells.push(
                 row.of_bandwidth.map(|part| format!("{:.0}%", 100.0 * part)).unwrap_or_default(),
@@ -31,10 +41,52 @@ pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
         }
         table.add_row(cells);
     }
+    align(&mut table);
+    format!("\n{}: {}\n{table}", group.name, group.about)
+}
+
+/// Our time for an item against the size of what it is in, a curve a line; `None` without curves.
+pub(crate) fn curves(rows: &[Row]) -> Option<String> {
+    let points: Vec<(&Point, f64)> =
+        rows.iter().filter_map(|row| row.point.as_ref().zip(row.ours_per_item_ns)).collect();
+    let sizes: BTreeSet<usize> = points.iter().map(|(point, _)| point.size).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for (point, _) in &points {
+        if !names.contains(&point.curve.as_str()) {
+            names.push(&point.curve);
+        }
+    }
+    if names.is_empty() {
+        return None;
+    }
+    let mut table = Table::new();
+    let header = sizes.iter().map(|&size| count(size));
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(iter::once("ours, an item".to_owned()).chain(header));
+    for name in names {
+        let at = |size| points.iter().find(|(point, _)| point.curve == name && point.size == size);
+        let cells = sizes.iter().map(|&size| at(size).map(|(_, ns)| duration(*ns)));
+        let cells = cells.map(Option::unwrap_or_default);
+        table.add_row(iter::once(name.to_owned()).chain(cells));
+    }
+    align(&mut table);
+    Some(table.to_string())
+}
+
+/// Numbers to the right.
+fn align(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!("\n{}: {}\n{table}", group.name, group.about)
+}
+
+/// A round number, short: 10k, 5M.
+pub(crate) fn count(number: usize) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{}k", number / 1_000),
+        _ => format!("{}M", number / 1_000_000),
+    }
 }
 
 /// Three digits and a unit.
@@ -63,5 +115,36 @@ mod tests {
         let texts = [4.0, 12.34, 999.0, 1234.0, 56_789.0, 1.5e6, 2.0e8].map(duration);
         let expected = ["4.00 ns", "12.3 ns", "999 ns", "1.23 µs", "56.8 µs", "1.50 ms", "200 ms"];
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn counts_are_short() {
+        assert_eq!([7, 10_000, 5_000_000].map(count), ["7", "10k", "5M"]);
+    }
+
+    #[test]
+    fn a_curve_is_a_line_and_a_size_a_column() {
+        let row = |curve: &str, size, ns| Row {
+            group: "",
+            name: String::new(),
+            threads: 1,
+            ours_ns: ns,
+            peer: None,
+            peer_ns: None,
+            ratio: None,
+            ours_per_item_ns: Some(ns),
+            point: Some(Point { curve: curve.to_owned(), size }),
+            of_bandwidth: None,
+        };
+        assert_eq!(curves(&[]), None);
+        let rows = [row("push", 1000, 1.0), row("push", 10, 2.0), row("sample", 1000, 3.0)];
+        let table = curves(&rows).unwrap();
+        let cells = |line: &str| -> Vec<String> {
+            line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect()
+        };
+        let lines: Vec<_> = table.lines().map(cells).collect();
+        assert_eq!(lines[1], ["", "ours, an item", "10", "1k", ""]);
+        assert_eq!(lines[3], ["", "push", "2.00 ns", "1.00 ns", ""]);
+        assert_eq!(lines[4], ["", "sample", "", "3.00 ns", ""]);
     }
 }
