@@ -41,11 +41,19 @@ macro_rules! elements {
             }
 
             /// Writes one row over an earlier one. The value's type and length have been checked.
+            #[inline]
             pub(crate) fn set(&mut self, row: usize, value: Value<'_>) {
                 let range = row * self.width..(row + 1) * self.width;
                 match (&mut self.elements, value) {
                     $((Elements::$variant(all), Value::$variant(value)) => {
-                        all[range].copy_from_slice(value);
+                        // The usual widths are a move in line instead of a call.
+                        match (&mut all[range], value) {
+                            ([out], [scalar]) => *out = *scalar,
+                            ([a, b, c, d], [e, f, g, h]) => {
+                                (*a, *b, *c, *d) = (*e, *f, *g, *h);
+                            }
+                            (out, value) => out.copy_from_slice(value),
+                        }
                     })*
                     _ => unreachable!("the types have been compared"),
                 }
