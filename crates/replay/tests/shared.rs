@@ -113,6 +113,44 @@ fn under_stress_items_are_whole_in_order_and_none_is_lost() -> Result<()> {
 }
 
 #[test]
+fn sequences_stay_with_one_writer_while_old_items_make_room() -> Result<()> {
+    const LENGTH: usize = 5;
+    let (schema, columns) = columns()?;
+    let shared = SharedBuffer::new(Buffer::new(schema, 300, Sequences::new(LENGTH)?)?);
+    let shared = shared.with_block(7)?;
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
+    let mut batch = Batch::new();
+    let shared = thread::scope(|scope| -> Result<_> {
+        let mut shared = shared;
+        for name in 0..4 {
+            let mut writer = shared.writer()?;
+            scope.spawn(move || (0..5000).try_for_each(|number| push(&mut writer, name, number)));
+        }
+        while shared.wait_to_sample(1)? {
+            match shared.buffer_mut().sample(8, rng, &mut batch) {
+                Err(Error::NoSequence { .. }) => continue, // too early
+                result => result?,
+            }
+            assert_whole(&batch, &columns)?;
+            let writers = batch.values(columns.writer)?.chunks_exact(LENGTH);
+            for (writers, numbers) in
+                writers.zip(batch.values(columns.number)?.chunks_exact(LENGTH))
+            {
+                assert!(writers.iter().all(|writer| *writer == writers[0]), "{writers:?}");
+                assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1), "{numbers:?}");
+            }
+        }
+        Ok(shared)
+    })?;
+    // The newest of each writer that are left follow each other up to its last.
+    for held in numbers(shared.buffer(), &columns, 4)? {
+        let oldest = 5000 - held.len() as i64;
+        assert!(held.into_iter().eq(oldest..5000));
+    }
+    Ok(())
+}
+
+#[test]
 fn an_item_is_seen_once_its_block_is_full_flushed_or_dropped() -> Result<()> {
     let (schema, columns) = columns()?;
     let mut shared = SharedBuffer::new(Buffer::new(schema, 100, Uniform::new())?).with_block(3)?;

@@ -46,7 +46,8 @@ use crate::{Buffer, Error, RateLimiter, Result, Sampler, Value};
 ///   receives stops its writers.
 /// - **Ends.** A writer that is dropped, or whose thread panics, hands over what it has: its last
 ///   episode may lack its end. When the shared buffer is dropped, or the learner panics, pushes and
-///   flushes fail with [`Error::Gone`], those that wait too; what had not been received is lost.
+///   flushes fail with [`Error::Gone`], those that wait too; what had not been received is lost. A
+///   file of the buffer has what has been received.
 /// - **Seeds.** With [`SharedBuffer::with_turns`], the same pushes and the same seed give the same
 ///   samples, for any number of writers and however the threads run, as long as what the writers push
 ///   does not depend on what the learner does meanwhile. Without it, which items a batch is drawn from
@@ -213,7 +214,8 @@ impl<S: Sampler> SharedBuffer<S> {
     /// not empty.
     ///
     /// The result is false when there is nothing to wait for: all writers have gone, all that they
-    /// handed over has been received, and the limiter does not allow it, or there is none.
+    /// handed over has been received, and the limiter does not allow it, or there is none. A writer
+    /// that is kept and not used keeps the learner waiting.
     ///
     /// # Errors
     ///

@@ -90,7 +90,8 @@ impl Writer {
     }
 
     /// Hands over what has been pushed so far, so that the learner's next
-    /// [`receive`](super::SharedBuffer::receive) sees it. It does not wait, for the learner neither.
+    /// [`receive`](super::SharedBuffer::receive) sees it. It never waits. Call it before this thread
+    /// waits for something that the learner does: the learner may be waiting for these very items.
     /// A block that is handed over before it is full counts as one all the same: to flush after every
     /// item leaves room for as many items as there are blocks.
     ///
