@@ -3,10 +3,12 @@
 //! Items are CartPole transitions. *In one thread* times one item pushed and received, without anybody
 //! to wait for: what a writer and the learner do for it together. *Received* times how fast a learner
 //! that only receives gets the items of writers that do nothing but push; *while sampling*, one that
-//! draws a batch of 32 for every 32 items. Both depend on how many cores are free: a writer and the
+//! draws a batch of 32 for every 32 items; *behind a mutex* is the same with a lock around the buffer
+//! instead, and a rate limiter that everybody asks. All of these depend on how many cores are free: a writer and the
 //! learner need one each.
 
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,6 +92,12 @@ fn main() -> Result<()> {
                 })
             });
         });
+        group.bench_function(
+            format!("behind a mutex, from {writers}, while sampling"),
+            |bencher| {
+                bencher.iter_custom(|items| behind_a_mutex(writers, items));
+            },
+        );
     }
     group.finish();
     criterion.final_summary();
@@ -152,6 +160,31 @@ fn time<S: Sampler + Send>(
             }
         } else {
             while shared.wait_to_sample(1).expect("legal") {}
+        }
+        start.elapsed()
+    })
+}
+
+/// As [`time`] with sampling, by other means.
+fn behind_a_mutex(writers: u64, items: u64) -> Duration {
+    let buffer = Mutex::new(transitions().expect("it fits"));
+    let limiter = RateLimiter::new(1.0, 1, 1024.0).expect("legal");
+    let (mut batch, rng) = (Batch::new(), &mut Xoshiro256PlusPlus::seed_from_u64(0));
+    thread::scope(|scope| {
+        for _ in 0..writers {
+            scope.spawn(|| {
+                for _ in 0..items.div_ceil(writers) {
+                    // In this order, so that there is something to sample when it is allowed.
+                    with_item(|item| buffer.lock().expect("no panic").push(item)).expect("it fits");
+                    limiter.wait_to_insert(1).expect("it is open");
+                }
+            });
+        }
+        let start = Instant::now();
+        for _ in 0..items / BATCH as u64 {
+            limiter.wait_to_sample(BATCH).expect("it is open");
+            let mut buffer = buffer.lock().expect("no panic");
+            buffer.sample(BATCH, rng, &mut batch).expect("it is not empty");
         }
         start.elapsed()
     })
