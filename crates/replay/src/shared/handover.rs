@@ -44,13 +44,16 @@ struct State<T> {
     empty: Vec<T>,
     writer_gone: bool,
     learner_gone: bool,
+    /// Whether the writer waits: waking nobody still costs a call of the system.
+    writer_waits: bool,
 }
 
 impl<T> Lane<T> {
     /// A lane with these blocks, all of them empty.
     pub(crate) fn new(empty: Vec<T>, bell: Arc<Bell>) -> Self {
         let full = VecDeque::with_capacity(empty.len());
-        let state = State { full, empty, writer_gone: false, learner_gone: false };
+        let state =
+            State { full, empty, writer_gone: false, learner_gone: false, writer_waits: false };
         Self { state: Mutex::new(state), may_write: Condvar::new(), bell }
     }
 
@@ -70,6 +73,7 @@ impl<T> Lane<T> {
             if let Some(block) = state.empty.pop() {
                 return Ok(block);
             }
+            state.writer_waits = true;
             state = self.may_write.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -109,14 +113,24 @@ impl<T> Lane<T> {
 
     /// For the learner: gives a block back.
     pub(crate) fn give_back(&self, block: T) {
-        self.lock().empty.push(block);
-        self.may_write.notify_one();
+        let mut state = self.lock();
+        state.empty.push(block);
+        self.wake_writer(state);
     }
 
     /// For the learner, when it goes: a writer that waits for a block need not any longer.
     pub(crate) fn learner_goes(&self) {
-        self.lock().learner_gone = true;
-        self.may_write.notify_one();
+        let mut state = self.lock();
+        state.learner_gone = true;
+        self.wake_writer(state);
+    }
+
+    fn wake_writer(&self, mut state: MutexGuard<'_, State<T>>) {
+        let waits = std::mem::take(&mut state.writer_waits);
+        drop(state);
+        if waits {
+            self.may_write.notify_one();
+        }
     }
 
     /// The state is whole at every moment, so a thread that panicked does no harm to the other.
