@@ -41,11 +41,32 @@ macro_rules! elements {
             }
 
             /// Writes one row over an earlier one. The value's type and length have been checked.
+            #[inline]
             pub(crate) fn set(&mut self, row: usize, value: Value<'_>) {
                 let range = row * self.width..(row + 1) * self.width;
                 match (&mut self.elements, value) {
                     $((Elements::$variant(all), Value::$variant(value)) => {
-                        all[range].copy_from_slice(value);
+                        // The usual widths are a move in line instead of a call.
+                        match (&mut all[range], value) {
+                            ([out], [scalar]) => *out = *scalar,
+                            ([a, b, c, d], [e, f, g, h]) => {
+                                (*a, *b, *c, *d) = (*e, *f, *g, *h);
+                            }
+                            (out, value) => out.copy_from_slice(value),
+                        }
+                    })*
+                    _ => unreachable!("the types have been compared"),
+                }
+            }
+
+            /// Writes rows `from` of `value` over the rows from `row` on. Its type and length have
+            /// been checked.
+            pub(crate) fn set_rows(&mut self, row: usize, from: Range<usize>, value: Value<'_>) {
+                let range = row * self.width..(row + from.len()) * self.width;
+                let from = from.start * self.width..from.end * self.width;
+                match (&mut self.elements, value) {
+                    $((Elements::$variant(all), Value::$variant(value)) => {
+                        all[range].copy_from_slice(&value[from]);
                     })*
                     _ => unreachable!("the types have been compared"),
                 }
@@ -161,6 +182,17 @@ pub(crate) fn check(
     without: Option<usize>,
     values: &[Value<'_>],
 ) -> Result<()> {
+    check_rows(columns, without, 1, values)
+}
+
+/// Whether each value is `rows` rows of its column. No value is given for the column `without`.
+#[inline]
+pub(crate) fn check_rows(
+    columns: &[ColumnInfo],
+    without: Option<usize>,
+    rows: usize,
+    values: &[Value<'_>],
+) -> Result<()> {
     let expected = columns.len() - usize::from(without.is_some());
     if values.len() != expected {
         return Err(Error::ColumnCount { expected, got: values.len() });
@@ -172,9 +204,9 @@ pub(crate) fn check(
             let (expected, got) = (column.dtype(), value.dtype());
             return Err(Error::DType { name: name(), expected, got });
         }
-        if value.len() != column.width() {
-            let (expected, got) = (column.width() as u128, value.len());
-            return Err(Error::Length { name: name(), rows: 1, expected, got });
+        if Some(value.len()) != rows.checked_mul(column.width()) {
+            let (expected, got) = (rows as u128 * column.width() as u128, value.len());
+            return Err(Error::Length { name: name(), rows, expected, got });
         }
     }
     Ok(())
@@ -202,6 +234,8 @@ mod tests {
         cells.set(1, (&[3, 4]).into());
         assert_eq!(cells.row(1), Value::I32(&[3, 4]));
         assert_eq!(cells.rows(0..3), Value::I32(&[0, 0, 3, 4, 5, 6]));
+        cells.set_rows(1, 1..3, (&[1, 1, 7, 8, 9, 9]).into());
+        assert_eq!(cells.rows(0..3), Value::I32(&[0, 0, 7, 8, 9, 9]));
         let refused = || Error::Capacity;
         assert!(matches!(cells.resize(usize::MAX, refused), Err(Error::Capacity)));
     }

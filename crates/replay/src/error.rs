@@ -264,6 +264,18 @@ pub enum Error {
     /// The rate limiter has been closed: there is nothing more to wait for.
     #[error("the rate limiter has been closed")]
     Closed,
+    /// The memory of a writer is full of items that the learner has not received.
+    #[error(
+        "the writer has room for {items} items that have not been received: \
+         receive, wait, or make it with more blocks"
+    )]
+    Full {
+        /// The number of items that it has room for.
+        items: usize,
+    },
+    /// The shared buffer that a writer pushes to has been dropped.
+    #[error("the shared buffer has been dropped: there is nobody to push to")]
+    Gone,
     /// A file cannot be read or written, whatever it holds.
     #[error("{what}: {source}")]
     Io {

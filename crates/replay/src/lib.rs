@@ -15,6 +15,8 @@
 //! - [`Element`], [`DType`], [`Value`]: the types that a column can hold.
 //! - [`NStep`]: turns single steps into items of n steps, on their way into a buffer.
 //! - [`Hindsight`]: remembers episodes with the goals that they achieved, too.
+//! - [`Sink`]: where they push to.
+//! - [`SharedBuffer`], [`Writer`]: a learner, and writers in other threads.
 //! - [`RateLimiter`]: keeps writers and the learner in step.
 //! - `NpzReader`, `NpzWriter` (feature `npz`): numpy's files.
 //! - `ParquetReader`, `ParquetWriter` (feature `parquet`): tables of offline data sets.
@@ -48,6 +50,8 @@ mod rate_limiter;
 mod rows;
 mod sampler;
 mod schema;
+mod shared;
+mod sink;
 
 pub use batch::Batch;
 pub use buffer::{Account, Buffer, BufferBuilder};
@@ -68,3 +72,5 @@ pub use sampler::{
     Arrival, Normalization, Prioritized, RankBased, Sampler, Sequences, Uniform, WithoutReplacement,
 };
 pub use schema::{Column, ColumnInfo, Schema};
+pub use shared::{SharedBuffer, Writer};
+pub use sink::Sink;

@@ -10,10 +10,10 @@
 
 use crate::cells::{self, Cells, recycle};
 use crate::episode::{self, Number, Real};
-use crate::{Buffer, Column, Element, Episode, Error, Result, Sampler, Schema, Value, memory};
+use crate::{Column, Element, Episode, Error, Result, Schema, Sink, Value, memory};
 
 /// Turns single steps into items that span n of them, for any number of environments that take
-/// turns, and passes them on to a [`Buffer`].
+/// turns, and passes them on to a [`Buffer`](crate::Buffer) or another [`Sink`].
 ///
 /// The columns of an item are the buffer's. Those of the step that it starts with are kept as they
 /// are, but for
@@ -186,14 +186,14 @@ impl NStep {
     ///
     /// A number of an environment that there is not, or values that do not fit the schema; nothing
     /// is changed then. A buffer of another schema refuses the items: the step is not taken in.
-    pub fn push<S: Sampler>(
+    pub fn push(
         &mut self,
         environment: usize,
         values: &[Value<'_>],
         episode: Episode,
-        buffer: &mut Buffer<S>,
+        buffer: &mut (impl Sink + ?Sized),
     ) -> Result<usize> {
-        self.push_with(environment, values, episode, |item| buffer.push(item).map(drop))
+        self.push_with(environment, values, episode, |item| buffer.accept(item))
     }
 
     /// As [`NStep::push`], with the items going to `sink`: one value a column, the discount's
@@ -243,14 +243,14 @@ impl NStep {
     /// # Errors
     ///
     /// A number of an environment that there is not; a buffer of another schema.
-    pub fn flush<S: Sampler>(
+    pub fn flush(
         &mut self,
         environment: usize,
-        buffer: &mut Buffer<S>,
+        buffer: &mut (impl Sink + ?Sized),
     ) -> Result<usize> {
         episode::check_environment(environment, self.windows.len())?;
         let window = self.windows[environment];
-        self.emit(environment, window, window.len, false, |item| buffer.push(item).map(drop))?;
+        self.emit(environment, window, window.len, false, |item| buffer.accept(item))?;
         self.windows[environment] = Window::default();
         Ok(window.len)
     }

@@ -13,7 +13,7 @@ use rand::Rng;
 
 use crate::cells::{self, Cells, recycle};
 use crate::episode::{self, Number, Real};
-use crate::{Buffer, Column, Element, Episode, Error, Result, Sampler, Schema, Value, memory};
+use crate::{Column, Element, Episode, Error, Result, Schema, Sink, Value, memory};
 
 /// Which goals the steps of an episode are remembered with, beside their own: those that were
 /// achieved in these states.
@@ -42,7 +42,7 @@ impl GoalStrategy {
 }
 
 /// Remembers each step of an episode once as it was and again with goals that were achieved, on
-/// the way into a [`Buffer`].
+/// the way into a [`Buffer`](crate::Buffer) or another [`Sink`].
 ///
 /// One column holds the goal that the agent was after; whatever else depends on it, such as a
 /// network's input, is put together from the columns when a batch is used. A step also says which
@@ -221,16 +221,16 @@ impl<G: Element> Hindsight<G> {
     /// A number of an environment that there is not, values or a goal that do not fit the schema, or
     /// too little memory; the step is not taken in then. A buffer of another schema refuses the
     /// items: the episode is lost.
-    pub fn push<S: Sampler, R: Rng + ?Sized>(
+    pub fn push<R: Rng + ?Sized>(
         &mut self,
         environment: usize,
         values: &[Value<'_>],
         achieved: &[G],
         episode: Episode,
         rng: &mut R,
-        buffer: &mut Buffer<S>,
+        buffer: &mut (impl Sink + ?Sized),
     ) -> Result<usize> {
-        let sink = |item: &[Value<'_>]| buffer.push(item).map(drop);
+        let sink = |item: &[Value<'_>]| buffer.accept(item);
         self.push_with(environment, values, achieved, episode, rng, sink)
     }
 
@@ -268,14 +268,14 @@ impl<G: Element> Hindsight<G> {
     /// # Errors
     ///
     /// As for [`Hindsight::push`].
-    pub fn flush<S: Sampler, R: Rng + ?Sized>(
+    pub fn flush<R: Rng + ?Sized>(
         &mut self,
         environment: usize,
         rng: &mut R,
-        buffer: &mut Buffer<S>,
+        buffer: &mut (impl Sink + ?Sized),
     ) -> Result<usize> {
         episode::check_environment(environment, self.trajectories.len())?;
-        self.finish_with(environment, rng, |item| buffer.push(item).map(drop))
+        self.finish_with(environment, rng, |item| buffer.accept(item))
     }
 
     /// Forgets the unfinished episode of this environment. The result is how many steps it had.
