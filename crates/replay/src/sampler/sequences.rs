@@ -6,9 +6,10 @@ use std::fmt;
 
 use rand::RngCore;
 
+use super::importance::check_saved;
 use super::partition::Partition;
 use super::{Arrival, Sampler, random};
-use crate::{Error, Result, memory};
+use crate::{Error, Result, StateReader, StateWriter, memory};
 
 /// No slot.
 const NONE: usize = usize::MAX;
@@ -110,6 +111,40 @@ impl Sequences {
             (before != NONE).then_some(before)
         });
         backward.nth(self.length - 1)
+    }
+
+    /// Whether items are linked both ways, in lines of one stream, and the starts are those of all whole
+    /// sequences.
+    fn is_consistent(&self) -> bool {
+        let mut seen = 0;
+        let line = |first: usize| {
+            std::iter::successors(Some(first), |&slot| {
+                let after = self.links[slot].after;
+                (after != NONE).then_some(after)
+            })
+        };
+        for slot in 0..self.links.len() {
+            let Links { before, after, stream } = self.links[slot];
+            let mirrored = after == NONE
+                || (self.links[after].before == slot && self.links[after].stream == stream);
+            if !mirrored || (before != NONE && self.links[before].after != slot) {
+                return false;
+            }
+            if before == NONE {
+                // Since links go both ways, a line from an end does not come back.
+                let items = line(slot).count();
+                let whole =
+                    |(at, start)| (items - at >= self.length) == self.starts.is_in_front(start);
+                if !line(slot).enumerate().all(whole) {
+                    return false;
+                }
+                seen += items;
+            }
+        }
+        let ends = |(stream, &slot): (usize, &usize)| {
+            slot == NONE || (self.links[slot].stream == stream && self.links[slot].after == NONE)
+        };
+        seen == self.links.len() && self.latest.iter().enumerate().all(ends)
     }
 
     /// Takes the item in this slot out of its episode, and all sequences that it is in.
@@ -238,6 +273,44 @@ impl Sampler for Sequences {
             }
         }
         weights.fill(1.0);
+        Ok(())
+    }
+
+    fn kind(&self) -> &'static str {
+        "reflux sequences"
+    }
+
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        let known = self.links.len();
+        if known != len {
+            return Err(Error::ForeignSampler { known, len });
+        }
+        state.write_u64(self.length as u64)?;
+        for links in &self.links {
+            state.write_slot(links.before, len)?;
+            state.write_slot(links.after, len)?;
+            state.write_u64(links.stream as u64)?;
+        }
+        self.latest.iter().try_for_each(|&slot| state.write_slot(slot, len))?;
+        self.starts.save(state)
+    }
+
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        check_saved("sequence length", state.read_u64()?, self.length as u64)?;
+        let streams = self.latest.len();
+        self.links.clear();
+        for _ in 0..len {
+            let (before, after) = (state.read_link(len)?, state.read_link(len)?);
+            let stream = state.read_at_most(streams as u64 - 1, "the number of a stream")? as usize;
+            self.links.push(Links { before, after, stream });
+        }
+        for latest in &mut self.latest {
+            *latest = state.read_link(len)?;
+        }
+        self.starts.load(len, state)?;
+        if !self.is_consistent() {
+            return Err(state.damaged("the sequences are not those of the items"));
+        }
         Ok(())
     }
 }
