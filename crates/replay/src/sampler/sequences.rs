@@ -116,35 +116,39 @@ impl Sequences {
     /// Whether items are linked both ways, in lines of one stream, and the starts are those of all whole
     /// sequences.
     fn is_consistent(&self) -> bool {
-        let mut seen = 0;
+        let mirrored = |slot: usize| {
+            let Links { before, after, stream } = self.links[slot];
+            let then = |next: usize| {
+                next == NONE
+                    || (self.links[next].before == slot && self.links[next].stream == stream)
+            };
+            then(after) && (before == NONE || self.links[before].after == slot)
+        };
+        let ends = |(stream, &slot): (usize, &usize)| {
+            slot == NONE || (self.links[slot].stream == stream && self.links[slot].after == NONE)
+        };
+        let slots = 0..self.links.len();
+        if !slots.clone().all(mirrored) || !self.latest.iter().enumerate().all(ends) {
+            return false;
+        }
+        // Since all links go both ways, a line from its first item does not come back, and what is in
+        // no line is in a circle.
         let line = |first: usize| {
             std::iter::successors(Some(first), |&slot| {
                 let after = self.links[slot].after;
                 (after != NONE).then_some(after)
             })
         };
-        for slot in 0..self.links.len() {
-            let Links { before, after, stream } = self.links[slot];
-            let mirrored = after == NONE
-                || (self.links[after].before == slot && self.links[after].stream == stream);
-            if !mirrored || (before != NONE && self.links[before].after != slot) {
+        let mut in_lines = 0;
+        for first in slots.filter(|&slot| self.links[slot].before == NONE) {
+            let items = line(first).count();
+            let marked = |(at, slot)| (items - at >= self.length) == self.starts.is_in_front(slot);
+            if !line(first).enumerate().all(marked) {
                 return false;
             }
-            if before == NONE {
-                // Since links go both ways, a line from an end does not come back.
-                let items = line(slot).count();
-                let whole =
-                    |(at, start)| (items - at >= self.length) == self.starts.is_in_front(start);
-                if !line(slot).enumerate().all(whole) {
-                    return false;
-                }
-                seen += items;
-            }
+            in_lines += items;
         }
-        let ends = |(stream, &slot): (usize, &usize)| {
-            slot == NONE || (self.links[slot].stream == stream && self.links[slot].after == NONE)
-        };
-        seen == self.links.len() && self.latest.iter().enumerate().all(ends)
+        in_lines == self.links.len()
     }
 
     /// Takes the item in this slot out of its episode, and all sequences that it is in.
@@ -322,5 +326,36 @@ impl fmt::Debug for Sequences {
             .field("length", &self.length)
             .field("starts", &self.starts)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_cannot_be_are_recognised() {
+        let mut good = Sequences::new(2).unwrap();
+        good.reserve(5, 1).unwrap();
+        for slot in 0..5 {
+            good.inserted(slot, Arrival { stream: 0, ends_episode: slot == 1 });
+        }
+        assert!(good.is_consistent());
+        // Slots 2, 3, 4 are a line. It must neither run in circles nor end early.
+        for (slot, before, after) in
+            [(4, 3, 2), (4, 3, 3), (3, 2, 3), (3, 2, NONE), (2, 4, 3), (2, 1, 3), (4, NONE, NONE)]
+        {
+            let mut bad = good.clone();
+            bad.links[slot] = Links { before, after, stream: 0 };
+            assert!(!bad.is_consistent(), "slot {slot} between {before} and {after}");
+        }
+        let mut circle = good.clone();
+        circle.links[4].after = 2;
+        circle.links[2].before = 4;
+        circle.latest[0] = NONE;
+        assert!(!circle.is_consistent());
+        let mut unmarked = good.clone();
+        unmarked.starts.move_to_back(3);
+        assert!(!unmarked.is_consistent());
     }
 }
