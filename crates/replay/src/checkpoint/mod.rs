@@ -31,7 +31,7 @@ use crate::{Buffer, BufferBuilder, Error, ItemId, Result, Sampler};
 ///
 /// **Incremental.** An item never changes, so only those that have come since the last save are
 /// written; beside them, what may have changed for any item: its priority, its slot, its count. That
-/// is 0 to 50 bytes an item, by sampler and eviction. Files whose items are gone are removed, and
+/// is 0 to 52 bytes an item, by sampler and eviction. Files whose items are gone are removed, and
 /// those of which little is left are written anew; the folder takes at most about one and a half
 /// times the bytes of the items, and what the checkpoint before the last needs beyond that.
 ///
