@@ -8,7 +8,8 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_replay::{
     Batch, Buffer, BufferBuilder, Checkpoint, Column, Error, ItemId, LowestPriority, Prioritized,
-    RankBased, Reservoir, Result, Sampler, Schema, Sequences, Uniform, WithoutReplacement,
+    RankBased, Reservoir, Result, Sampler, Schema, Sequences, StateReader, StateWriter, Uniform,
+    WithoutReplacement,
 };
 
 #[derive(Debug, Clone)]
@@ -344,4 +345,63 @@ fn a_checkpoint_of_another_buffer_is_refused() {
         checkpoint.load(numbers(9).unwrap(), beta).is_ok(),
         "what was saved does not depend on it"
     );
+}
+
+/// A sampler of someone's own, which goes from one slot to the next.
+struct InTurn {
+    next: u64,
+    /// How many numbers it reads of the two that it writes.
+    reads: usize,
+}
+
+impl Sampler for InTurn {
+    fn draw(
+        &mut self,
+        len: usize,
+        _rng: &mut dyn rand::RngCore,
+        slots: &mut [usize],
+        weights: &mut [f32],
+    ) -> Result<()> {
+        for slot in slots {
+            *slot = self.next as usize % len;
+            self.next += 1;
+        }
+        weights.fill(1.0);
+        Ok(())
+    }
+
+    fn kind(&self) -> &'static str {
+        "in turn"
+    }
+
+    fn save_state(&self, _len: usize, state: &mut StateWriter) -> Result<()> {
+        state.write_u64(self.next)?;
+        state.write_f64(0.5)
+    }
+
+    fn load_state(&mut self, _len: usize, state: &mut StateReader) -> Result<()> {
+        self.next = state.read_u64()?;
+        for _ in 1..self.reads {
+            if state.read_f64()? != 0.5 {
+                return Err(state.damaged("it must be a half"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sampler_of_ones_own_goes_on_too() {
+    let folder = folder();
+    let mut checkpoint = Checkpoint::new(folder.path());
+    let mut buffer = numbers(10).unwrap().build(InTurn { next: 7, reads: 2 }).unwrap();
+    push(&mut buffer, 0..10).unwrap();
+    checkpoint.save(&buffer, &[]).unwrap();
+    let mut load = |reads| checkpoint.load(numbers(10).unwrap(), InTurn { next: 0, reads });
+    assert_eq!(load(2).unwrap().0.sampler().next, 7);
+    // One that reads less or more than it has written is found out.
+    for reads in [1, 3] {
+        let refused = load(reads).map(drop);
+        assert!(matches!(refused, Err(Error::Format { .. })), "{refused:?}");
+    }
 }
