@@ -91,11 +91,19 @@ pub(super) struct ChunkReader {
     left: u64,
     digest: Hasher,
     seal: Option<Seal>,
+    /// The bytes of the longest chunk that can have been written.
+    longest: u64,
 }
 
 impl ChunkReader {
-    /// Opens a file and checks its header, and its length where the seal is known.
-    pub(super) fn open(path: &Path, kind: Kind, seal: Option<Seal>) -> Result<Self> {
+    /// Opens a file and checks its header, and its length where the seal is known. No chunk of it is
+    /// longer than `longest`.
+    pub(super) fn open(
+        path: &Path,
+        kind: Kind,
+        seal: Option<Seal>,
+        longest: usize,
+    ) -> Result<Self> {
         let what = path.display().to_string();
         let mut file = File::open(path).map_err(|source| io(&what, source))?;
         let len = file.metadata().map_err(|source| io(&what, source))?.len();
@@ -120,7 +128,7 @@ impl ChunkReader {
             let problem = format!("{} bytes were written, {len} are there", seal.bytes);
             return Err(damaged(&what, problem));
         }
-        Ok(Self { file, what, left, digest: Hasher::new(), seal })
+        Ok(Self { file, what, left, digest: Hasher::new(), seal, longest: longest as u64 })
     }
 
     /// Reads the next chunk over the last one; `false` at the end of the file, which is that of the
@@ -142,8 +150,9 @@ impl ChunkReader {
         self.digest.update(&header);
         let ([len @ .., _, _, _, _], [.., a, b, c, d]) = (header, header);
         let len = u64::from_le_bytes(len);
-        if len > left {
-            let problem = format!("a chunk of {len} bytes is announced, {left} are left");
+        let most = left.min(self.longest);
+        if len > most {
+            let problem = format!("a chunk of {len} bytes is announced, {most} are possible");
             return Err(damaged(&self.what, problem));
         }
         let refused = || memory::refused(format!("a chunk of {}", self.what), u128::from(len));

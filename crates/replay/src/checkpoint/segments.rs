@@ -119,10 +119,11 @@ pub(super) fn read<S: Sampler>(
     let mut frames: Vec<Bits> =
         buffer.rows().pools().iter().map(|pool| Bits::new(pool.capacity())).collect();
     let (mut chunk, mut filled) = (Vec::new(), 0);
+    let longest = longest_chunk(buffer.rows());
     for segment in segments {
         let name = Name { kind: Kind::Rows, number: segment.file.number };
         let path = name.path(folder);
-        let mut file = ChunkReader::open(&path, Kind::Rows, Some(segment.file.seal))?;
+        let mut file = ChunkReader::open(&path, Kind::Rows, Some(segment.file.seal), longest)?;
         frames.iter_mut().for_each(Bits::clear);
         let (mut rows, mut from) = (0, segment.from);
         while file.next(&mut chunk)? {
@@ -142,6 +143,13 @@ pub(super) fn read<S: Sampler>(
     }
     buffer.rows_mut().free_frames();
     Ok(())
+}
+
+/// The bytes of the longest chunk there can be: counts, and for each item its number, its row, and its
+/// frames, with their numbers, which take no more than the row that has them, too.
+fn longest_chunk(rows: &Rows) -> usize {
+    let items = CHUNK.max(rows.bytes_per_item().saturating_add(size_of::<u64>()));
+    items.saturating_mul(2).saturating_add((1 + rows.pools().len()) * size_of::<u64>())
 }
 
 /// What a chunk held: how many rows, of how many items that are held, and the least number that may

@@ -102,7 +102,7 @@ pub struct StateReader {
 
 impl StateReader {
     pub(super) fn open(path: &Path, kind: Kind, seal: Option<Seal>) -> Result<Self> {
-        Ok(Self { chunks: ChunkReader::open(path, kind, seal)?, chunk: Vec::new(), at: 0 })
+        Ok(Self { chunks: ChunkReader::open(path, kind, seal, CHUNK)?, chunk: Vec::new(), at: 0 })
     }
 
     /// Goes to the next section. The last one must have been read to its end.
