@@ -276,6 +276,35 @@ pub enum Error {
     /// The shared buffer that a writer pushes to has been dropped.
     #[error("the shared buffer has been dropped: there is nobody to push to")]
     Gone,
+    /// There is nothing to load.
+    #[error("{} holds no checkpoint that could be loaded", folder.display())]
+    NoCheckpoint {
+        /// Where it was looked for.
+        folder: std::path::PathBuf,
+    },
+    /// A checkpoint is of another version of the format.
+    #[error("{what} is of version {found} of the format; this program reads version {supported}")]
+    CheckpointVersion {
+        /// The file.
+        what: String,
+        /// Its version.
+        found: u32,
+        /// The version that can be read.
+        supported: u32,
+    },
+    /// A checkpoint is of a buffer that was made differently.
+    #[error(
+        "the checkpoint is of another buffer: {what} was {saved:?}, and is {here:?} here; \
+         load it with what it was saved with"
+    )]
+    ForeignCheckpoint {
+        /// What is different.
+        what: &'static str,
+        /// What it was when it was saved.
+        saved: String,
+        /// What it is now.
+        here: String,
+    },
     /// A file cannot be read or written, whatever it holds.
     #[error("{what}: {source}")]
     Io {

@@ -66,6 +66,40 @@ impl Pool {
         self.place.width
     }
 
+    /// The number of frames that there is room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn bytes_per_frame(&self) -> usize {
+        self.place.stride
+    }
+
+    /// The bytes of the frames that an item can add.
+    pub(crate) fn bytes_per_item(&self) -> usize {
+        self.per_item.saturating_mul(self.place.stride)
+    }
+
+    pub(crate) fn frame(&self, frame: u32) -> &[u8] {
+        &self.bytes[frame as usize * self.place.stride..][..self.place.stride]
+    }
+
+    pub(crate) fn frame_mut(&mut self, frame: u32) -> &mut [u8] {
+        &mut self.bytes[frame as usize * self.place.stride..][..self.place.stride]
+    }
+
+    /// The frame has one more place.
+    pub(crate) fn hold(&mut self, frame: u32) {
+        self.places[frame as usize] += 1;
+    }
+
+    /// Frames without a place are free.
+    pub(crate) fn free_others(&mut self) {
+        let Self { places, free, .. } = self;
+        free.clear();
+        free.extend((0..places.len() as u32).rev().filter(|&frame| places[frame as usize] == 0));
+    }
+
     /// Whether any item at all can be added.
     pub(crate) fn has_room(&self) -> bool {
         self.free.len() >= self.per_item

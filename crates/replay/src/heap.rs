@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{Result, memory};
+use crate::{Result, StateReader, StateWriter, memory};
 
 /// Which end of the order comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -111,6 +111,37 @@ impl Heap {
         self.order.clear();
         self.positions.clear();
         self.keys.clear();
+    }
+
+    pub(crate) fn save(&self, state: &mut StateWriter) -> Result<()> {
+        state.write_u64(self.inserted)?;
+        for key in &self.keys {
+            state.write_bytes(&key.priority.to_le_bytes())?;
+            state.write_u64(key.inserted)?;
+        }
+        state.write_order(&self.order)
+    }
+
+    /// Reads a heap of so many slots into one that has room for them.
+    pub(crate) fn load(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        self.inserted = state.read_at_most(u64::MAX / 2, "the number of insertions")?;
+        self.keys.clear();
+        for _ in 0..len {
+            let mut priority = [0; 4];
+            state.read_bytes(&mut priority)?;
+            let priority = u32::from_le_bytes(priority);
+            let bits = if self.first == First::Lowest { priority } else { !priority };
+            if !(0.0..f32::INFINITY).contains(&f32::from_bits(bits)) {
+                return Err(state.damaged("a priority is not finite, or below 0"));
+            }
+            let inserted = state.read_at_most(self.inserted, "when a slot was inserted")?;
+            self.keys.push(Key { priority, inserted });
+        }
+        state.read_order(len, &mut self.order, &mut self.positions)?;
+        if (1..len).any(|position| self.key(position) < self.key((position - 1) / 2)) {
+            return Err(state.damaged("an order of priorities is out of order"));
+        }
+        Ok(())
     }
 
     /// Puts all slots in their true order.

@@ -20,12 +20,15 @@
 //! - [`RateLimiter`]: keeps writers and the learner in step.
 //! - `NpzReader`, `NpzWriter` (feature `npz`): numpy's files.
 //! - `ParquetReader`, `ParquetWriter` (feature `parquet`): tables of offline data sets.
+//! - [`Checkpoint`]: a buffer on disk, to go on with exactly; [`StateWriter`] and [`StateReader`] for
+//!   samplers and evictions of your own.
 //! - [`Error`]: everything that can go wrong.
 
 mod batch;
 mod block;
 mod buffer;
 mod cells;
+mod checkpoint;
 mod directory;
 mod element;
 mod episode;
@@ -55,6 +58,7 @@ mod sink;
 
 pub use batch::Batch;
 pub use buffer::{Account, Buffer, BufferBuilder};
+pub use checkpoint::{Checkpoint, Saved, StateReader, StateWriter};
 pub use directory::{ItemId, ItemIds, Items};
 pub use element::{DType, Element, Value};
 pub use episode::{Episode, Real};

@@ -150,6 +150,57 @@ impl Rows {
         self.pools.iter().map(Pool::used).sum()
     }
 
+    /// The bytes of a row.
+    pub(crate) fn bytes_per_row(&self) -> usize {
+        self.stride
+    }
+
+    /// The bytes of a row and of the frames that an item can add.
+    pub(crate) fn bytes_per_item(&self) -> usize {
+        self.pools.iter().fold(self.stride, |sum, pool| sum.saturating_add(pool.bytes_per_item()))
+    }
+
+    pub(crate) fn row(&self, slot: usize) -> &[u8] {
+        &self.bytes[slot * self.stride..][..self.stride]
+    }
+
+    pub(crate) fn row_mut(&mut self, slot: usize) -> &mut [u8] {
+        &mut self.bytes[slot * self.stride..][..self.stride]
+    }
+
+    pub(crate) fn pools(&self) -> &[Pool] {
+        &self.pools
+    }
+
+    pub(crate) fn pools_mut(&mut self) -> &mut [Pool] {
+        &mut self.pools
+    }
+
+    /// Calls `each` with the position of a pool and the number of a frame, for every frame of an item.
+    pub(crate) fn for_each_frame(&self, slot: usize, mut each: impl FnMut(usize, u32)) {
+        for column in &self.columns {
+            if let Stored::Shared { offset, frames, pool } = *column {
+                let numbers = &self.row(slot)[offset..][..frames * FRAME_BYTES];
+                numbers
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .for_each(|&frame| each(pool, u32::from_ne_bytes(frame)));
+            }
+        }
+    }
+
+    /// The frames of a row that has been put into this slot have a place there. The pools must have
+    /// them.
+    pub(crate) fn hold_frames(&mut self, slot: usize) {
+        self.for_frames(slot, Pool::hold);
+    }
+
+    /// After [`hold_frames`](Rows::hold_frames) for all rows: the other frames are free.
+    pub(crate) fn free_frames(&mut self) {
+        self.pools.iter_mut().for_each(Pool::free_others);
+    }
+
     /// Copies the rows in `slots`, in this order, to the rows from `row` on of columns that are long
     /// enough. `frames` is memory to work with.
     pub(crate) fn gather(

@@ -4,7 +4,7 @@
 
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use reflux_replay::{Batch, Buffer, Error, Prioritized, Result, Schema, Uniform};
+use reflux_replay::{Batch, Buffer, Checkpoint, Error, Prioritized, Result, Schema, Uniform};
 
 #[test]
 fn a_buffer_in_files_does_what_one_in_memory_does() -> Result<()> {
@@ -49,4 +49,35 @@ fn a_file_that_cannot_be_made_is_an_error_that_says_so() {
         Buffer::builder(schema, 3).with_files_in(&folder).build(Uniform::new()).unwrap_err();
     assert!(matches!(&error, Error::Mapped { bytes: 24, folder: named, .. } if *named == folder));
     assert!(error.to_string().starts_with("a file of 24 bytes in "), "{error}");
+}
+
+#[test]
+fn what_was_saved_in_memory_can_be_loaded_into_files_and_back() -> Result<()> {
+    let mut schema = Schema::new();
+    let number = schema.column::<i64>("number", &[])?;
+    let stack = schema.column::<u8>("stack", &[2, 40])?;
+    schema.share_frames(&[stack])?;
+    let builder = || Buffer::builder(schema.clone(), 300);
+    let mut buffer = builder().build(Prioritized::new())?;
+    for n in 0..1000_i64 {
+        buffer.push(&[(&n).into(), [[n as u8; 40], [(n + 1) as u8; 40]].as_flattened().into()])?;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let mut checkpoint = Checkpoint::new(folder.path());
+    checkpoint.save(&buffer, &[])?;
+
+    let in_files = builder().with_files_in(std::env::temp_dir());
+    let (mapped, _) = checkpoint.load(in_files, Prioritized::new())?;
+    assert!(mapped.account().mapped() > 0);
+    assert_eq!(checkpoint.save(&mapped, &[])?.items, 0, "all of it is there");
+    let (in_memory, _) = checkpoint.load(builder(), Prioritized::new())?;
+    let (mut one, mut other) = (Batch::new(), Batch::new());
+    let ids: Vec<_> = buffer.items().collect();
+    buffer.gather(&ids, &mut one)?;
+    for loaded in [&mapped, &in_memory] {
+        loaded.gather(&ids, &mut other)?;
+        assert_eq!(one.values(number)?, other.values(number)?);
+        assert_eq!(one.values(stack)?, other.values(stack)?);
+    }
+    Ok(())
 }

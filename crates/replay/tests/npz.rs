@@ -7,9 +7,11 @@ use std::io::Cursor;
 use proptest::prelude::*;
 use reflux_replay::{Buffer, Error, NpzReader, NpzWriter, Prioritized, Result, Schema, Uniform};
 
+mod damage;
 mod tables;
 
-use tables::{damage, fixture};
+use damage::damage;
+use tables::fixture;
 
 #[test]
 fn arrays_that_numpy_wrote_are_read() -> Result<()> {

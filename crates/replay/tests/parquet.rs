@@ -7,9 +7,11 @@ use reflux_replay::{
     Batch, Buffer, Error, ParquetReader, ParquetWriter, Prioritized, Result, Schema, Uniform,
 };
 
+mod damage;
 mod tables;
 
-use tables::{damage, fixture};
+use damage::damage;
+use tables::fixture;
 
 #[test]
 fn columns_that_pyarrow_wrote_are_read() -> Result<()> {

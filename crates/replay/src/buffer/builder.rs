@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::uses::Uses;
 use super::{Account, Buffer};
+use crate::checkpoint::Description;
 use crate::directory::Directory;
 use crate::frames::Pool;
 use crate::rows::Rows;
@@ -43,6 +45,9 @@ pub struct BufferBuilder {
     /// Where rows and frames are kept in files, if they are.
     folder: Option<PathBuf>,
 }
+
+/// The number of the next buffer of this process.
+static INSTANCES: AtomicU64 = AtomicU64::new(0);
 
 /// One for each item, and a tenth for the episodes' beginnings and ends.
 const FRAMES_PER_ITEM: f64 = 1.1;
@@ -128,7 +133,8 @@ impl BufferBuilder {
     /// than is available.
     #[cfg_attr(feature = "mmap", doc = "[`Error::Mapped`] where a file cannot be made.")]
     pub fn build<S: Sampler>(self, mut sampler: S) -> Result<Buffer<S>> {
-        let frames = self.frames();
+        let (frames, description) = (self.frames(), self.own_description());
+        let (ring, counts_uses) = (self.is_ring(), self.counts_uses());
         let Self { schema, capacity, mut eviction, folder, .. } = self;
         if schema.columns().is_empty() {
             return Err(Error::NoColumns);
@@ -137,10 +143,6 @@ impl BufferBuilder {
             return Err(Error::Capacity);
         }
         let (groups, streams) = (schema.frame_groups(), schema.streams());
-        let ring = eviction.is_first_in_first_out()
-            && self.max_times_sampled.is_none()
-            && groups.is_empty();
-        let counts_uses = self.counts_uses || self.max_times_sampled.is_some();
         let pools = groups.iter().zip(&frames).map(|(group, &frames)| Pool::bytes(group, frames));
         let (row_bytes, frame_bytes) =
             (Rows::bytes(&schema, capacity), pools.fold(0, u128::saturating_add));
@@ -179,8 +181,48 @@ impl BufferBuilder {
             uses,
             latest,
             account,
+            description,
+            instance: INSTANCES.fetch_add(1, Ordering::Relaxed),
             held: (Vec::new(), Vec::new()),
         })
+    }
+
+    /// Whether items leave in the order in which they came.
+    fn is_ring(&self) -> bool {
+        self.eviction.is_first_in_first_out()
+            && self.max_times_sampled.is_none()
+            && self.schema.frame_groups().is_empty()
+    }
+
+    fn counts_uses(&self) -> bool {
+        self.counts_uses || self.max_times_sampled.is_some()
+    }
+
+    /// What must be the same in a buffer that goes on from where another was, with this sampler.
+    pub(crate) fn description(&self, sampler: &str) -> Description {
+        let mut description = self.own_description();
+        description.push(("sampler", sampler.to_owned()));
+        description
+    }
+
+    fn own_description(&self) -> Description {
+        let uses = match self.max_times_sampled {
+            Some(times) => format!("at most {times}"),
+            None if self.counts_uses => "counted".to_owned(),
+            None => "not counted".to_owned(),
+        };
+        let order = if self.is_ring() { "first in, first out" } else { "any" };
+        let bytes = if cfg!(target_endian = "little") { "little" } else { "big" };
+        vec![
+            ("order of bytes", bytes.to_owned()),
+            ("columns", self.schema.to_string()),
+            ("marks", self.schema.marks()),
+            ("capacity", self.capacity.to_string()),
+            ("eviction", self.eviction.kind().to_owned()),
+            ("order in which items leave", order.to_owned()),
+            ("uses", uses),
+            ("room for frames", format!("{:?}", self.frames())),
+        ]
     }
 
     /// How many frames of each group there is room for. Beside what was asked for: what the item that

@@ -3,6 +3,7 @@
 mod account;
 mod builder;
 mod slots;
+mod state;
 #[cfg(test)]
 mod tests;
 mod uses;
@@ -17,6 +18,7 @@ pub use account::Account;
 pub use builder::BufferBuilder;
 use uses::Uses;
 
+use crate::checkpoint::Description;
 use crate::directory::{Directory, Items};
 use crate::rows::Rows;
 use crate::{Batch, ColumnInfo, Error, Eviction, ItemId, ItemIds, Result, Sampler, Schema, Value};
@@ -60,6 +62,8 @@ pub struct Buffer<S> {
     /// The latest item of each stream, where its frames are shared with the next one's.
     latest: Vec<ItemId>,
     account: Account,
+    description: Description,
+    instance: u64,
     /// The slots and priorities of the items that are still held, while priorities are set.
     held: (Vec<usize>, Vec<f32>),
 }

@@ -1,6 +1,6 @@
 //! How often each item has been sampled.
 
-use crate::{ItemId, Result, memory};
+use crate::{ItemId, Result, StateReader, StateWriter, memory};
 
 /// A count for each slot, and what happens when it is reached.
 #[derive(Debug)]
@@ -22,6 +22,24 @@ impl Uses {
         let mut counts = Vec::new();
         memory::resize(&mut counts, capacity, 0, refused)?;
         Ok(Self { counts, limit, spent: Vec::new() })
+    }
+
+    pub(super) fn save(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        self.counts[..len].iter().try_for_each(|count| state.write_bytes(&count.to_le_bytes()))
+    }
+
+    pub(super) fn load(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        for count in &mut self.counts[..len] {
+            let mut bytes = [0; 4];
+            state.read_bytes(&mut bytes)?;
+            *count = u32::from_le_bytes(bytes);
+            if self.limit.is_some_and(|limit| *count >= limit) {
+                return Err(
+                    state.damaged(format!("an item that was sampled {count} times is spent"))
+                );
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn count(&self, slot: usize) -> u32 {

@@ -19,6 +19,18 @@ impl ItemId {
     /// Fills memory that is about to be overwritten.
     pub(crate) const PLACEHOLDER: Self = Self(u64::MAX);
 
+    /// The largest number that an item can have.
+    pub(crate) const LAST: u64 = (1 << SOURCE_BIT) - 1;
+
+    /// The number, outside of mixtures.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The number of buffers that a mixture can have, so that an id can say which it is of.
     pub(crate) const SOURCES: usize = 1 << (u64::BITS - SOURCE_BIT);
 

@@ -8,7 +8,7 @@ pub use id::{ItemId, ItemIds};
 use ring::Ring;
 use table::Table;
 
-use crate::Result;
+use crate::{Result, StateReader, StateWriter};
 
 /// Items are in the slots `0..len`, and every item ever pushed has a number of its own.
 #[derive(Debug)]
@@ -63,11 +63,35 @@ impl Directory {
 
     /// The ids that were given out last.
     pub(crate) fn latest(&self, rows: usize) -> ItemIds {
-        let next = match self {
+        let next = self.next();
+        ItemIds(next - rows as u64..next)
+    }
+
+    /// The number of the item that comes next.
+    pub(crate) fn next(&self) -> u64 {
+        match self {
             Self::Ring(ring) => ring.next(),
             Self::Table(table) => table.next(),
-        };
-        ItemIds(next - rows as u64..next)
+        }
+    }
+
+    /// Writes all but the number of the next item.
+    pub(crate) fn save(&self, state: &mut StateWriter) -> Result<()> {
+        state.write_u64(self.len() as u64)?;
+        match self {
+            Self::Ring(_) => Ok(()),
+            Self::Table(table) => table.save(state),
+        }
+    }
+
+    /// Reads what was saved into a new directory of the same kind.
+    pub(crate) fn load(&mut self, next: u64, state: &mut StateReader) -> Result<()> {
+        let most = next.min(self.capacity() as u64);
+        let len = state.read_at_most(most, "the number of items")? as usize;
+        match self {
+            Self::Ring(ring) => ring.load(len, next, state),
+            Self::Table(table) => table.load(len, next, state),
+        }
     }
 
     pub(crate) fn items(&self) -> Items<'_> {

@@ -5,6 +5,7 @@
 //! alone tells both where an item is and whether it is.
 
 use super::id::{ItemId, ItemIds};
+use crate::{Result, StateReader};
 
 /// First in, first out.
 #[derive(Debug)]
@@ -60,6 +61,17 @@ impl Ring {
             self.head = 0;
         }
         id
+    }
+
+    /// Becomes a ring of so many items, before the one with number `next`.
+    pub(crate) fn load(&mut self, len: usize, next: u64, state: &StateReader) -> Result<()> {
+        let head = (next % self.capacity as u64) as usize;
+        if len < self.capacity && head != len {
+            let problem = format!("{len} items before item {next} do not begin in the first slot");
+            return Err(state.damaged(problem));
+        }
+        (self.len, self.head, self.next) = (len, head, next);
+        Ok(())
     }
 
     /// The number of the item that comes next.

@@ -6,7 +6,7 @@
 //! allocates.
 
 use super::id::ItemId;
-use crate::{Result, memory};
+use crate::{Result, StateReader, StateWriter, memory};
 
 /// No slot.
 const NONE: usize = usize::MAX;
@@ -134,6 +134,34 @@ impl Table {
     pub(crate) fn clear(&mut self) {
         self.index.places.fill(NONE);
         (self.oldest, self.newest, self.len) = (NONE, NONE, 0);
+    }
+
+    /// Writes slots and numbers, oldest first.
+    pub(crate) fn save(&self, state: &mut StateWriter) -> Result<()> {
+        let slots = std::iter::successors(self.oldest(), |&slot| self.newer(slot));
+        slots.into_iter().try_for_each(|slot| {
+            state.write_slot(slot, self.len)?;
+            state.write_u64(self.numbers[slot])
+        })
+    }
+
+    /// Reads so many items into a table without any. The next one has number `next`.
+    pub(crate) fn load(&mut self, len: usize, next: u64, state: &mut StateReader) -> Result<()> {
+        const FREE: u64 = u64::MAX;
+        self.clear();
+        self.numbers.fill(FREE);
+        self.next = 0;
+        for _ in 0..len {
+            let (slot, number) = (state.read_slot(len)?, state.read_u64()?);
+            if number < self.next || number >= next || self.numbers[slot] != FREE {
+                let problem = format!("item {number} cannot be in slot {slot}: out of order");
+                return Err(state.damaged(problem));
+            }
+            self.next = number;
+            self.write(slot);
+        }
+        (self.len, self.next) = (len, next);
+        Ok(())
     }
 
     fn write(&mut self, slot: usize) -> ItemId {

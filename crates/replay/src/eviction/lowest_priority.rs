@@ -1,8 +1,8 @@
 //! What there is least left to learn from makes room.
 
 use super::Eviction;
-use crate::Result;
 use crate::heap::{First, Heap};
+use crate::{Result, StateReader, StateWriter};
 
 /// The item of lowest priority makes room; of equal ones, the oldest.
 ///
@@ -78,5 +78,19 @@ impl Eviction for LowestPriority {
             self.largest = self.largest.max(priority);
             self.heap.set(slot, priority);
         }
+    }
+
+    fn kind(&self) -> &'static str {
+        "reflux lowest priority"
+    }
+
+    fn save_state(&self, _len: usize, state: &mut StateWriter) -> Result<()> {
+        state.write_f64(self.largest.into())?;
+        self.heap.save(state)
+    }
+
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        self.largest = state.read_magnitude("the largest priority")? as f32;
+        self.heap.load(len, state)
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 pub use lowest_priority::LowestPriority;
 pub use reservoir::Reservoir;
 
-use crate::Result;
+use crate::{Result, StateReader, StateWriter};
 
 /// Chooses which item of a full [`Buffer`](crate::Buffer) makes room for a new one, or that the new
 /// one is not kept.
@@ -94,6 +94,36 @@ pub trait Eviction: fmt::Debug + Send + Sync {
     fn set_priorities(&mut self, slots: &[usize], priorities: &[f32]) {
         let _ = (slots, priorities);
     }
+
+    /// A name for what is saved, so that a checkpoint of another eviction is recognised. It must not change
+    /// as long as there are checkpoints; the names of this crate's begin with `reflux`.
+    fn kind(&self) -> &'static str {
+        ""
+    }
+
+    /// Writes, for a [`Checkpoint`](crate::Checkpoint), all that [`load_state`](Eviction::load_state) needs
+    /// to go on with the same choices. The items are in the slots `0..len`. Nothing is written unless
+    /// this is overridden, which is right for whoever remembers nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        let _ = (len, state);
+        Ok(())
+    }
+
+    /// Reads what was written, after [`reserve`](Eviction::reserve) and instead of hearing of each item:
+    /// exactly as much. Whatever it reads, it must not panic, nor later.
+    ///
+    /// # Errors
+    ///
+    /// What the reader says; [`StateReader::damaged`] for what cannot have been written;
+    /// [`Error::ForeignCheckpoint`](crate::Error::ForeignCheckpoint) for other settings.
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        let _ = (len, state);
+        Ok(())
+    }
 }
 
 /// The oldest item makes room. A buffer does this when nothing else is said.
@@ -107,5 +137,9 @@ impl Eviction for FirstInFirstOut {
 
     fn is_first_in_first_out(&self) -> bool {
         true
+    }
+
+    fn kind(&self) -> &'static str {
+        "reflux first in first out"
     }
 }

@@ -4,6 +4,7 @@
 //! once there are `k`, is kept with probability `k/n`, in the place of a random one.
 
 use super::Eviction;
+use crate::{Result, StateReader, StateWriter};
 
 /// Keeps a uniform sample of everything that was ever pushed: when `n` items have come to a buffer
 /// of capacity `k`, each of them is in it with probability `k/n`, the first as well as the last.
@@ -85,6 +86,22 @@ impl Eviction for Reservoir {
 
     fn cleared(&mut self) {
         self.seen = 0;
+    }
+
+    fn kind(&self) -> &'static str {
+        "reflux reservoir"
+    }
+
+    fn save_state(&self, _len: usize, state: &mut StateWriter) -> Result<()> {
+        [self.seed, self.drawn, self.seen].into_iter().try_for_each(|n| state.write_u64(n))
+    }
+
+    /// The seed, too, is the one that was saved.
+    fn load_state(&mut self, _len: usize, state: &mut StateReader) -> Result<()> {
+        self.seed = state.read_u64()?;
+        self.drawn = state.read_at_most(u64::MAX / 2, "the random numbers that were drawn")?;
+        self.seen = state.read_at_most(u64::MAX / 2, "the items that were seen")?;
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ pub use sequences::Sequences;
 pub use uniform::Uniform;
 pub use without_replacement::WithoutReplacement;
 
-use crate::Result;
+use crate::{Result, StateReader, StateWriter};
 
 /// Chooses which items of a [`Buffer`](crate::Buffer) make up a batch, and how much each counts.
 ///
@@ -145,6 +145,37 @@ pub trait Sampler {
     fn set_progress(&mut self, progress: f64) {
         let _ = progress;
     }
+
+    /// A name for what is saved, so that a checkpoint of another sampler is recognised. It must not change
+    /// as long as there are checkpoints; the names of this crate's begin with `reflux`.
+    fn kind(&self) -> &'static str {
+        ""
+    }
+
+    /// Writes, for a [`Checkpoint`](crate::Checkpoint), all that [`load_state`](Sampler::load_state) needs
+    /// to go on with the same choices. The items are in the slots `0..len`. Nothing is written unless
+    /// this is overridden, which is right for whoever remembers nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says; [`Error::ForeignSampler`](crate::Error::ForeignSampler) where it does not
+    /// know the items.
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        let _ = (len, state);
+        Ok(())
+    }
+
+    /// Reads what was written, after [`reserve`](Sampler::reserve) and instead of hearing of each item:
+    /// exactly as much. Whatever it reads, it must not panic, nor later.
+    ///
+    /// # Errors
+    ///
+    /// What the reader says; [`StateReader::damaged`] for what cannot have been written;
+    /// [`Error::ForeignCheckpoint`](crate::Error::ForeignCheckpoint) for other settings.
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        let _ = (len, state);
+        Ok(())
+    }
 }
 
 /// How an item came.
@@ -202,5 +233,17 @@ impl<S: Sampler + ?Sized> Sampler for Box<S> {
 
     fn set_progress(&mut self, progress: f64) {
         (**self).set_progress(progress);
+    }
+
+    fn kind(&self) -> &'static str {
+        (**self).kind()
+    }
+
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        (**self).save_state(len, state)
+    }
+
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        (**self).load_state(len, state)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Result, memory};
+use crate::{Result, StateReader, StateWriter, memory};
 
 /// A list of all slots: those of the front part first, in any order, then those of the back part.
 #[derive(Clone, Default)]
@@ -51,6 +51,10 @@ impl Partition {
         }
     }
 
+    pub(super) fn is_in_front(&self, slot: usize) -> bool {
+        self.positions[slot] < self.boundary
+    }
+
     pub(super) fn move_to_front(&mut self, slot: usize) {
         if self.positions[slot] >= self.boundary {
             self.swap(self.positions[slot], self.boundary);
@@ -90,6 +94,17 @@ impl Partition {
         self.order.clear();
         self.positions.clear();
         self.boundary = 0;
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) -> Result<()> {
+        state.write_u64(self.boundary as u64)?;
+        state.write_order(&self.order)
+    }
+
+    /// Reads a list of so many slots into one that has room for them.
+    pub(super) fn load(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        self.boundary = state.read_at_most(len as u64, "the length of a part")? as usize;
+        state.read_order(len, &mut self.order, &mut self.positions)
     }
 
     fn swap(&mut self, a: usize, b: usize) {

@@ -9,10 +9,10 @@
 
 use rand::RngCore;
 
-use super::importance::{Normalization, check_fraction};
+use super::importance::{Normalization, check_fraction, check_saved, read_progress};
 use super::tree::SumTree;
 use super::{Arrival, Sampler, random};
-use crate::{Error, Result};
+use crate::{Error, Result, StateReader, StateWriter};
 
 /// Draws items in proportion to their priority, the magnitude of their last temporal-difference
 /// error δ, and gives the weights that take the bias out again.
@@ -249,6 +249,31 @@ impl Sampler for Prioritized {
 
     fn set_progress(&mut self, progress: f64) {
         self.progress = progress;
+    }
+
+    fn kind(&self) -> &'static str {
+        "reflux prioritized"
+    }
+
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        state.write_f64(self.alpha())?;
+        state.write_f64(self.progress)?;
+        state.write_f64(self.largest)?;
+        (0..len).try_for_each(|slot| state.write_f64(self.tree.get(slot)))
+    }
+
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        check_saved("alpha", state.read_f64()?, self.alpha())?;
+        self.progress = read_progress(state)?;
+        self.largest = state.read_magnitude("the largest priority")?;
+        for slot in 0..len {
+            let mass = state.read_magnitude("a priority")?;
+            if mass > f64::from(f32::MAX) {
+                return Err(state.damaged(format!("a priority must be an f32, got {mass}")));
+            }
+            self.tree.set(slot, mass);
+        }
+        Ok(())
     }
 }
 

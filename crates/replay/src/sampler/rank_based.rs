@@ -9,11 +9,11 @@
 
 use rand::RngCore;
 
-use super::importance::{Normalization, check_fraction};
+use super::importance::{Normalization, check_fraction, read_progress};
 use super::power_law::PowerLaw;
 use super::{Arrival, Sampler, random};
 use crate::heap::{First, Heap};
-use crate::{Error, Result};
+use crate::{Error, Result, StateReader, StateWriter};
 
 /// Draws items by their rank: the item of the largest priority has rank 1, the next rank 2. A few
 /// huge errors cannot crowd out the rest, as they can with [`Prioritized`](crate::Prioritized).
@@ -285,6 +285,28 @@ impl Sampler for RankBased {
 
     fn set_progress(&mut self, progress: f64) {
         self.progress = progress;
+    }
+
+    fn kind(&self) -> &'static str {
+        "reflux rank based"
+    }
+
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        let known = self.heap.len();
+        if known != len {
+            return Err(Error::ForeignSampler { known, len });
+        }
+        state.write_f64(self.progress)?;
+        state.write_f64(self.largest.into())?;
+        state.write_u64(self.changes)?;
+        self.heap.save(state)
+    }
+
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        self.progress = read_progress(state)?;
+        self.largest = state.read_magnitude("the largest priority")? as f32;
+        self.changes = state.read_at_most(u64::MAX / 2, "the number of changes")?;
+        self.heap.load(len, state)
     }
 }
 

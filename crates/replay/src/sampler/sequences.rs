@@ -6,9 +6,10 @@ use std::fmt;
 
 use rand::RngCore;
 
+use super::importance::check_saved;
 use super::partition::Partition;
 use super::{Arrival, Sampler, random};
-use crate::{Error, Result, memory};
+use crate::{Error, Result, StateReader, StateWriter, memory};
 
 /// No slot.
 const NONE: usize = usize::MAX;
@@ -110,6 +111,44 @@ impl Sequences {
             (before != NONE).then_some(before)
         });
         backward.nth(self.length - 1)
+    }
+
+    /// Whether items are linked both ways, in lines of one stream, and the starts are those of all whole
+    /// sequences.
+    fn is_consistent(&self) -> bool {
+        let mirrored = |slot: usize| {
+            let Links { before, after, stream } = self.links[slot];
+            let then = |next: usize| {
+                next == NONE
+                    || (self.links[next].before == slot && self.links[next].stream == stream)
+            };
+            then(after) && (before == NONE || self.links[before].after == slot)
+        };
+        let ends = |(stream, &slot): (usize, &usize)| {
+            slot == NONE || (self.links[slot].stream == stream && self.links[slot].after == NONE)
+        };
+        let slots = 0..self.links.len();
+        if !slots.clone().all(mirrored) || !self.latest.iter().enumerate().all(ends) {
+            return false;
+        }
+        // Since all links go both ways, a line from its first item does not come back, and what is in
+        // no line is in a circle.
+        let line = |first: usize| {
+            std::iter::successors(Some(first), |&slot| {
+                let after = self.links[slot].after;
+                (after != NONE).then_some(after)
+            })
+        };
+        let mut in_lines = 0;
+        for first in slots.filter(|&slot| self.links[slot].before == NONE) {
+            let items = line(first).count();
+            let marked = |(at, slot)| (items - at >= self.length) == self.starts.is_in_front(slot);
+            if !line(first).enumerate().all(marked) {
+                return false;
+            }
+            in_lines += items;
+        }
+        in_lines == self.links.len()
     }
 
     /// Takes the item in this slot out of its episode, and all sequences that it is in.
@@ -240,6 +279,44 @@ impl Sampler for Sequences {
         weights.fill(1.0);
         Ok(())
     }
+
+    fn kind(&self) -> &'static str {
+        "reflux sequences"
+    }
+
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        let known = self.links.len();
+        if known != len {
+            return Err(Error::ForeignSampler { known, len });
+        }
+        state.write_u64(self.length as u64)?;
+        for links in &self.links {
+            state.write_slot(links.before, len)?;
+            state.write_slot(links.after, len)?;
+            state.write_u64(links.stream as u64)?;
+        }
+        self.latest.iter().try_for_each(|&slot| state.write_slot(slot, len))?;
+        self.starts.save(state)
+    }
+
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        check_saved("sequence length", state.read_u64()?, self.length as u64)?;
+        let streams = self.latest.len();
+        self.links.clear();
+        for _ in 0..len {
+            let (before, after) = (state.read_link(len)?, state.read_link(len)?);
+            let stream = state.read_at_most(streams as u64 - 1, "the number of a stream")? as usize;
+            self.links.push(Links { before, after, stream });
+        }
+        for latest in &mut self.latest {
+            *latest = state.read_link(len)?;
+        }
+        self.starts.load(len, state)?;
+        if !self.is_consistent() {
+            return Err(state.damaged("the sequences are not those of the items"));
+        }
+        Ok(())
+    }
 }
 
 /// Without what is known about each item.
@@ -249,5 +326,36 @@ impl fmt::Debug for Sequences {
             .field("length", &self.length)
             .field("starts", &self.starts)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_that_cannot_be_are_recognised() {
+        let mut good = Sequences::new(2).unwrap();
+        good.reserve(5, 1).unwrap();
+        for slot in 0..5 {
+            good.inserted(slot, Arrival { stream: 0, ends_episode: slot == 1 });
+        }
+        assert!(good.is_consistent());
+        // Slots 2, 3, 4 are a line. It must neither run in circles nor end early.
+        for (slot, before, after) in
+            [(4, 3, 2), (4, 3, 3), (3, 2, 3), (3, 2, NONE), (2, 4, 3), (2, 1, 3), (4, NONE, NONE)]
+        {
+            let mut bad = good.clone();
+            bad.links[slot] = Links { before, after, stream: 0 };
+            assert!(!bad.is_consistent(), "slot {slot} between {before} and {after}");
+        }
+        let mut circle = good.clone();
+        circle.links[4].after = 2;
+        circle.links[2].before = 4;
+        circle.latest[0] = NONE;
+        assert!(!circle.is_consistent());
+        let mut unmarked = good.clone();
+        unmarked.starts.move_to_back(3);
+        assert!(!unmarked.is_consistent());
     }
 }

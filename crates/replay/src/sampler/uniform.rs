@@ -32,6 +32,10 @@ impl Sampler for Uniform {
         weights.fill(1.0);
         Ok(())
     }
+
+    fn kind(&self) -> &'static str {
+        "reflux uniform"
+    }
 }
 
 #[cfg(test)]

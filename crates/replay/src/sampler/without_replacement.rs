@@ -4,7 +4,7 @@ use rand::RngCore;
 
 use super::partition::Partition;
 use super::{Arrival, Sampler, random};
-use crate::{Error, Result};
+use crate::{Error, Result, StateReader, StateWriter};
 
 /// Goes through the buffer in *epochs*: in each, every item comes exactly once, in an order that the
 /// random generator settles. All weights are 1.
@@ -98,5 +98,21 @@ impl Sampler for WithoutReplacement {
         }
         weights.fill(1.0);
         Ok(())
+    }
+
+    fn kind(&self) -> &'static str {
+        "reflux without replacement"
+    }
+
+    fn save_state(&self, len: usize, state: &mut StateWriter) -> Result<()> {
+        let known = self.slots.len();
+        if known != len {
+            return Err(Error::ForeignSampler { known, len });
+        }
+        self.slots.save(state)
+    }
+
+    fn load_state(&mut self, len: usize, state: &mut StateReader) -> Result<()> {
+        self.slots.load(len, state)
     }
 }

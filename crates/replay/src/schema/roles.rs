@@ -98,6 +98,18 @@ impl Schema {
         })
     }
 
+    /// What the columns are marked with, in words.
+    pub(crate) fn marks(&self) -> String {
+        let name = |&index: &usize| self.columns[index].name.as_str();
+        let ends: Vec<_> = self.ends.iter().map(name).collect();
+        let stream = self.stream.map(|(index, streams)| (name(&index), streams));
+        let groups = self.groups.iter();
+        let groups =
+            groups.map(|group| group.columns.iter().map(|(index, _)| name(index)).collect());
+        let groups: Vec<Vec<_>> = groups.collect();
+        format!("ends {ends:?}, stream {stream:?}, frames in common {groups:?}")
+    }
+
     /// The first `axes` axes count frames, the others are the frame.
     fn share<T: Element>(&mut self, columns: &[Column<T>], axes: usize) -> Result<()> {
         let mut group: Option<(FrameGroup, &[usize])> = None;
