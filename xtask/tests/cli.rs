@@ -195,3 +195,34 @@ fn a_refused_run_leaves_earlier_figures_alone() {
     assert_refused(&arguments, folder.path(), &["temperature"]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
 }
+
+#[test]
+fn a_benchmark_without_peers_needs_no_python_and_writes_its_rows() {
+    let folder = folder();
+    let arguments = ["bench", "softmax", "--only", "128x10", "--repetitions", "1"];
+    let json = ["--json", "rows.json"];
+    let output = xtask(&[&arguments[..], &json].concat(), folder.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("distillation 128x10"), "{text}");
+
+    let rows = std::fs::read_to_string(folder.path().join("rows.json")).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&rows).unwrap();
+    let one = |row: &&Value| row["name"] == "softmax 128x10" && row["threads"] == 1;
+    let row = rows.iter().find(one).unwrap();
+    assert_eq!(row["group"], "softmax");
+    assert!(row["ours_ns"].as_f64().unwrap() > 0.0);
+    for without_peer in ["peer", "peer_ns", "ratio"] {
+        assert_eq!(row[without_peer], Value::Null);
+    }
+}
+
+#[test]
+fn a_benchmark_that_there_is_not_is_refused() {
+    let folder = folder();
+    let known = ["error: there is no group \"nothing\"", "softmax", "replay"];
+    assert_refused(&["bench", "nothing"], folder.path(), &known);
+    let none = ["error: no case's name contains \"unheard of\""];
+    let arguments = ["bench", "softmax", "--only", "unheard of", "--json", "rows.json"];
+    assert_refused(&arguments, folder.path(), &none);
+}

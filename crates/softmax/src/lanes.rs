@@ -13,10 +13,10 @@ use crate::temperature::Temperature;
 use crate::tiles::for_each_row;
 use crate::{Error, Real, Result};
 
-/// From so many numbers on, rows are shared between threads: one core does them in about 40 µs, a few
+/// From so many numbers on, rows are shared between threads: one core does them in about 20 µs, some
 /// times of what it takes to wake another.
 #[cfg(feature = "rayon")]
-const PARALLEL_ELEMENTS: usize = 1 << 17;
+const PARALLEL_ELEMENTS: usize = 1 << 16;
 
 /// Whether so many numbers are worth sharing between threads.
 #[cfg(feature = "rayon")]

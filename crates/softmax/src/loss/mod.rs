@@ -12,6 +12,7 @@ mod distillation;
 mod divergence;
 mod entropy;
 mod logit_mse;
+mod mixed;
 mod pass;
 mod settings;
 mod soft_cross_entropy;
