@@ -1,4 +1,4 @@
-//! `cargo xtask test` and `cargo xtask ci`: the checks, each as the command that a person would type.
+//! `cargo xtask test`, `ci` and `miri`: the checks, each as the command that a person would type.
 
 use std::process::Command;
 use std::time::Instant;
@@ -9,6 +9,15 @@ const TEST: &str = "test --workspace --all-features";
 const FORMAT: &str = "fmt --all --check";
 const CLIPPY: &str = "clippy --workspace --all-targets --all-features -- -D warnings";
 const DOC: &str = "doc --workspace --no-deps --all-features";
+const MIRI: &str = "+nightly miri test -p reflux-replay --lib -- \
+                    huge_pages memory rows cells buffer sampler::tree sampler::prioritized";
+const MIRI_ENVIRONMENT: [(&str, &str); 3] = [
+    // Miri takes vector code for available only where the compiler was told so.
+    ("RUSTFLAGS", "-Ctarget-feature=+avx2,+popcnt"),
+    // Otherwise powers are off by a random rounding error, and tests want exact ones.
+    ("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-deterministic-floats"),
+    ("PROPTEST_CASES", "4"),
+];
 
 /// Every test of the workspace, those in the documentation included.
 pub(crate) fn test() -> Result<()> {
@@ -20,13 +29,23 @@ pub(crate) fn ci() -> Result<()> {
     [FORMAT, CLIPPY, DOC, TEST].into_iter().try_for_each(cargo)
 }
 
+/// The unsafe code of `replay` and what calls it, under Miri; needs nightly's `miri` and `rust-src`.
+pub(crate) fn miri() -> Result<()> {
+    // Rustup's `cargo`, as the one that runs this is of one toolchain.
+    run(Command::new("cargo").envs(MIRI_ENVIRONMENT), MIRI)
+}
+
 /// Runs `cargo` with these arguments and with warnings of rustdoc as errors.
 fn cargo(arguments: &str) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo).env("RUSTDOCFLAGS", "-D warnings"), arguments)
+}
+
+fn run(cargo: &mut Command, arguments: &str) -> Result<()> {
     println!("\n== cargo {arguments}");
     let started = Instant::now();
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = cargo
         .args(arguments.split(' '))
-        .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .with_context(|| format!("cargo {arguments} cannot be started"))?;
     ensure!(status.success(), "cargo {arguments} failed");

@@ -1,4 +1,4 @@
-//! The chores of the Reflux workspace: `cargo xtask demo`, `bench`, `test`, `ci`.
+//! The chores of the Reflux workspace: `cargo xtask demo`, `bench`, `test`, `ci`, `miri`.
 
 mod bench;
 mod checks;
@@ -32,6 +32,8 @@ enum Command {
     Test,
     /// What continuous integration runs: tests, formatting, clippy, documentation
     Ci,
+    /// The unsafe code of the replay buffers under Miri, which needs a nightly toolchain
+    Miri,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Test => checks::test(),
         Command::Ci => checks::ci(),
+        Command::Miri => checks::miri(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -149,6 +149,7 @@ fn nothing_can_be_sampled_from_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri cannot ask the system")]
 fn memory_that_is_not_there_is_an_error_with_the_figure() {
     let mut schema = Schema::new();
     schema.column::<f32>("x", &[4]).unwrap();
