@@ -82,10 +82,18 @@ pub(crate) fn measure(
         ensure!(apart < 1e-3, "{}: we get {ours}, {} gets {theirs}", case.name, peer.name());
     }
     let (mut our_times, mut peer_times) = (Vec::new(), Vec::new());
-    for _ in 0..repetitions {
-        our_times.push(pool.install(|| time(&mut work, calls))?);
+    // On several threads the turns are long: a peer's threads go on spinning for a while after one, and
+    // ours have to be woken.
+    let turn = if threads == 1 { 1 } else { repetitions.div_ceil(2) };
+    for start in (0..repetitions).step_by(turn as usize) {
+        let turns = turn.min(repetitions - start);
+        for _ in 0..turns {
+            our_times.push(pool.install(|| time(&mut work, calls))?);
+        }
         if let Some((peer, _)) = &mut peer {
-            peer_times.push(peer.time(REPETITION)?);
+            for _ in 0..turns {
+                peer_times.push(peer.time(REPETITION)?);
+            }
         }
     }
     let ours_ns = median(our_times);
