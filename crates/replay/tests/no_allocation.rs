@@ -1,12 +1,5 @@
 //! After warm-up, nothing that a training loop calls allocates.
 
-// `GlobalAlloc` is an unsafe trait, and an allocator is the only place where every allocation can
-// be counted. The one here passes each call on to the system's.
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_replay::{
@@ -14,32 +7,7 @@ use reflux_replay::{
     Schema, Sequences, Uniform, WithoutReplacement,
 };
 
-struct Counting;
-
-thread_local! {
-    // By thread: the test runner's own threads allocate too.
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: each method has its default's contract and passes its arguments to `System` unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+mod counting;
 
 /// The allocations of a thousand training steps after the first.
 fn allocations<S: Sampler>(sampler: S) -> Result<usize> {
@@ -69,14 +37,14 @@ fn allocations_of<S: Sampler>(make: impl FnOnce(Schema) -> Result<Buffer<S>>) ->
         buffer.set_progress(n as f64 / 1000.0)
     };
     step(0)?;
-    let before = ALLOCATIONS.get();
+    let before = counting::allocations();
     (1..=1000).try_for_each(step)?;
-    Ok(ALLOCATIONS.get() - before)
+    Ok(counting::allocations() - before)
 }
 
 #[test]
 fn training_steps_allocate_nothing() -> Result<()> {
-    assert!(ALLOCATIONS.get() > 0, "the allocator counts");
+    assert!(counting::allocations() > 0, "the allocator counts");
     assert_eq!(allocations(Uniform::new())?, 0);
     assert_eq!(allocations(Prioritized::new())?, 0);
     assert_eq!(allocations(Prioritized::new().with_strata(false))?, 0);
@@ -121,12 +89,12 @@ fn neither_do_mixtures() -> Result<()> {
     let mut before = 0;
     for n in 0..1000 {
         if n == 100 {
-            before = ALLOCATIONS.get(); // the shares of both kinds have been seen
+            before = counting::allocations(); // the shares of both kinds have been seen
         }
         mixture.buffer_mut(n % 2)?.push(&[(&1.0_f32).into()])?;
         mixture.sample(17, rng, &mut batch)?;
         mixture.set_priorities(batch.items(), &[0.5; 17])?;
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(counting::allocations() - before, 0);
     Ok(())
 }
