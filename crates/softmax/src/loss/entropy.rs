@@ -143,13 +143,14 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
             return f64::NAN;
         }
         let cold = 1.0 / self.temperature.value();
-        let entropy = student.exact_log_sum(s) - weighted * student.scale() * cold;
+        // log Σ − H, which is what the two differ by
+        let offset = weighted * student.scale() * cold;
+        let entropy = student.exact_log_sum(s) - offset;
 
         // −q·(log q + H) = q·((max − x)/T + log Σ − H)
         let scale = splat::<S, F>(s, factor * student.scale());
         let at = F::splat(s, student.at());
-        let (slope, offset) =
-            (splat::<S, F>(s, cold), splat::<S, F>(s, student.exact_log_sum(s) - entropy));
+        let (slope, offset) = (splat::<S, F>(s, cold), splat::<S, F>(s, offset));
         map_aligned(
             s,
             [logits, exponentials],
