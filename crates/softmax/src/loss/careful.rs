@@ -1,35 +1,12 @@
 //! Rows that the kernels do not take as they are: masked classes, logits or temperatures beyond their
 //! reach. They are rare; here they become rows that have the same loss and that the kernels take.
 
-use super::batch::{Row, RowLoss, run};
 use crate::kernel::Element;
 use crate::temperature::{Temperature, maximum};
 
-/// Runs `loss`, which is the one wanted at `temperature` but for its factors, on a copy of the row
-/// whose largest logit is 0 and whose masked classes are so far below it that they have no
-/// probability. `others` says whether the other row is logits too. `outer` is what the gradient is to
-/// be multiplied by besides the row's factor.
-pub(super) fn on_centred<F: Element, L: RowLoss<F>>(
-    loss: &L,
-    temperature: &Temperature<F>,
-    others: bool,
-    outer: f64,
-    row: Row<'_, F>,
-) -> f64 {
-    let logits = centred(temperature, row.logits);
-    let other = if others { centred(temperature, row.other) } else { row.other.to_vec() };
-    let (factor, gradient) = ((row.factor * outer).min(f64::MAX), row.gradient);
-    let plain =
-        Row { logits: &logits, other: &other, gradient: &mut *gradient, factor: 1.0, ..row };
-    let value = run(loss, plain);
-    for (slot, logit) in gradient.iter_mut().zip(row.logits) {
-        let slope = if *logit == F::MASKED { 0.0 } else { slot.widen() };
-        *slot = F::narrow(slope * factor);
-    }
-    value
-}
-
-fn centred<F: Element>(temperature: &Temperature<F>, row: &[F]) -> Vec<F> {
+/// A copy of a row whose largest logit is 0 and whose masked classes are so far below it that they have
+/// no probability.
+pub(super) fn centred<F: Element>(temperature: &Temperature<F>, row: &[F]) -> Vec<F> {
     let mut centred = row.to_vec();
     temperature.centre(&mut centred, maximum(row));
     for x in &mut centred {

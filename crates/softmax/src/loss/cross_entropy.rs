@@ -10,10 +10,11 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, RowLoss, Targets, check_logits, evaluate};
-use super::careful::{masked_with_mass, on_centred};
+use super::batch::{Row, Targets, check_logits, evaluate};
+use super::careful::masked_with_mass;
 use super::settings::checked_settings;
 use super::softened::{one_side, splat};
+use super::tempered::{OfSoftened, Tempered};
 use super::{Pass, Reduction};
 use crate::kernel::{Element, Simd, map, update_aligned};
 use crate::temperature::Temperature;
@@ -127,7 +128,8 @@ impl CrossEntropy {
         labels: &[usize],
         pass: Pass<'_, F>,
     ) -> Result<F> {
-        let loss = Hard::new(self.label_smoothing, self.temperature)?;
+        let hard = Hard { smoothing: self.label_smoothing };
+        let loss = Tempered::new(hard, self.temperature)?;
         let targets = Targets { labels: Some(labels), other: None, name: "" };
         evaluate(&loss, "cross-entropy", logits, targets, pass, self.reduction)
     }
@@ -135,42 +137,28 @@ impl CrossEntropy {
 
 /// The loss of one row.
 #[derive(Clone, Copy)]
-pub(super) struct Hard<F> {
-    smoothing: f64,
-    temperature: Temperature<F>,
-    /// That of the logits as they came, even where the row has been rescaled.
-    outer: f64,
+pub(super) struct Hard {
+    pub(super) smoothing: f64,
 }
 
-impl<F: Element> Hard<F> {
-    pub(super) fn new(smoothing: f64, outer: f64) -> Result<Self> {
-        Ok(Self { smoothing, temperature: Temperature::new(outer)?, outer })
-    }
-}
+impl<F: Element> OfSoftened<F> for Hard {
+    const TEACHER: bool = false;
 
-impl<F: Element> RowLoss<F> for Hard<F> {
     #[inline(always)]
-    fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
+    fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {
         let Row { logits, label: Some(label), factor, gradient, .. } = row else {
-            return f64::NAN;
+            return None;
         };
-        let factor = factor * self.outer;
-        if factor > F::MODERATE {
-            return f64::NAN;
-        }
         let zero = F::splat(s, F::default());
-        let softened = one_side(
+        let (student, _) = one_side(
             s,
-            &self.temperature,
+            temperature,
             logits,
             logits,
             gradient,
             #[inline(always)]
             |_, _, _| zero,
-        );
-        let Some((student, _)) = softened else {
-            return f64::NAN;
-        };
+        )?;
         let mut below = zero;
         if self.smoothing > 0.0 {
             let at = F::splat(s, student.at());
@@ -185,8 +173,8 @@ impl<F: Element> RowLoss<F> for Hard<F> {
         let below = F::reduce_sum(s, below).widen();
         let (spread, hit) = (self.smoothing / logits.len() as f64, 1.0 - self.smoothing);
         let at_label = logits[label].widen() - student.at().widen();
-        let missed = (hit * at_label + spread * below) / self.temperature.value();
-        let value = self.outer * (self.outer * (student.exact_log_sum(s) - missed));
+        let missed = (hit * at_label + spread * below) / temperature.value();
+        let value = student.exact_log_sum(s) - missed;
 
         let scale = splat::<S, F>(s, factor * student.scale());
         let spread = splat::<S, F>(s, -factor * spread);
@@ -198,16 +186,10 @@ impl<F: Element> RowLoss<F> for Hard<F> {
             |e, []| F::mul_add(s, e, scale, spread),
         );
         gradient[label] -= F::narrow(factor * hit);
-        value
+        Some(value)
     }
 
-    fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0, ..*self };
-        let value = on_centred(&centred, &self.temperature, false, self.outer, row);
-        self.outer * (self.outer * value)
-    }
-
-    fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
+    fn check(&self, _temperature: f64, index: usize, row: &Row<'_, F>) -> Result<()> {
         check_logits(index, row.logits)?;
         let mass = |class| self.smoothing > 0.0 || Some(class) == row.label;
         match masked_with_mass(row.logits, mass) {

@@ -8,10 +8,10 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, RowLoss, Targets, check_logits, evaluate};
-use super::careful::on_centred;
+use super::batch::{Row, Targets, check_logits, evaluate};
 use super::settings::checked_settings;
 use super::softened::{one_side, splat};
+use super::tempered::{OfSoftened, Tempered};
 use super::{Pass, Reduction};
 use crate::kernel::{Element, Simd, map_aligned};
 use crate::row::check_temperature;
@@ -102,31 +102,25 @@ impl Entropy {
     /// As [`Entropy::value_and_gradient`], and for weights that are negative, not finite or not one a
     /// row.
     pub fn evaluate<F: Real>(&self, logits: &ArrayRef2<F>, pass: Pass<'_, F>) -> Result<F> {
-        let loss =
-            OfRow { temperature: Temperature::new(self.temperature)?, outer: self.temperature };
+        let loss = Tempered::new(OfRow, self.temperature)?;
         let targets = Targets { labels: None, other: None, name: "" };
         evaluate(&loss, "entropy", logits, targets, pass, self.reduction)
     }
 }
 
 #[derive(Clone, Copy)]
-struct OfRow<F> {
-    temperature: Temperature<F>,
-    outer: f64,
-}
+struct OfRow;
 
-impl<F: Element> RowLoss<F> for OfRow<F> {
+impl<F: Element> OfSoftened<F> for OfRow {
+    const TEACHER: bool = false;
+
     #[inline(always)]
-    fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
+    fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {
         let Row { logits, factor, gradient, spare: [exponentials, _], .. } = row;
-        let factor = factor * self.outer;
-        if factor > F::MODERATE {
-            return f64::NAN;
-        }
         let mut least = F::splat(s, F::default());
-        let softened = one_side(
+        let (student, weighted) = one_side(
             s,
-            &self.temperature,
+            temperature,
             logits,
             logits,
             exponentials,
@@ -135,14 +129,11 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
                 least = F::min(s, least, below);
                 F::mul(s, e, below)
             },
-        );
-        let Some((student, weighted)) = softened else {
-            return f64::NAN;
-        };
+        )?;
         if F::reduce_min(s, least).widen() < -F::FAR {
-            return f64::NAN;
+            return None;
         }
-        let cold = 1.0 / self.temperature.value();
+        let cold = 1.0 / temperature.value();
         // log Σ − H, which is what the two differ by
         let offset = weighted * student.scale() * cold;
         let entropy = student.exact_log_sum(s) - offset;
@@ -161,16 +152,10 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
                 F::mul(s, F::mul(s, e, scale), above)
             },
         );
-        self.outer * (self.outer * entropy)
+        Some(entropy)
     }
 
-    fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0 };
-        let value = on_centred(&centred, &self.temperature, false, self.outer, row);
-        self.outer * (self.outer * value)
-    }
-
-    fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
+    fn check(&self, _temperature: f64, index: usize, row: &Row<'_, F>) -> Result<()> {
         check_logits(index, row.logits)
     }
 }

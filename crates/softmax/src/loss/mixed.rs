@@ -4,29 +4,27 @@
 use super::batch::{Row, RowLoss, check_logits, legal};
 use super::careful::{has_mass, masked_with_mass};
 use super::cross_entropy::Hard;
+use super::divergence::DivergenceKind;
 use super::divergence::forward_kl::from_sums;
-use super::divergence::{DivergenceKind, OfRow};
 use super::softened::{splat, two_sides};
+use super::tempered::Tempered;
 use crate::kernel::{Element, Simd, cooled, update_aligned};
-use crate::temperature::Temperature;
 use crate::{Error, Result};
 
 /// Both losses of one row.
 #[derive(Clone, Copy)]
 pub(super) struct Mixed<F> {
     alpha: f64,
-    hard: Hard<F>,
-    soft: OfRow<F>,
-    soft_temperature: Temperature<F>,
+    hard: Tempered<Hard, F>,
+    soft: Tempered<DivergenceKind, F>,
 }
 
 impl<F: Element> Mixed<F> {
     pub(super) fn new(alpha: f64, temperature: f64) -> Result<Self> {
         Ok(Self {
             alpha,
-            hard: Hard::new(0.0, 1.0)?,
-            soft: OfRow::new(DivergenceKind::ForwardKl, temperature)?,
-            soft_temperature: Temperature::new(temperature)?,
+            hard: Tempered::new(Hard { smoothing: 0.0 }, 1.0)?,
+            soft: Tempered::new(DivergenceKind::ForwardKl, temperature)?,
         })
     }
 
@@ -38,7 +36,7 @@ impl<F: Element> Mixed<F> {
         else {
             return f64::NAN;
         };
-        let temperature = &self.soft_temperature;
+        let temperature = self.soft.temperature();
         let mut powers = F::splat(s, F::default());
         let softened = two_sides(
             s,
@@ -84,7 +82,7 @@ impl<F: Element> Mixed<F> {
         let (alpha, soft) = self.factors(row.factor);
         let cross_entropy = self.hard.fast(s, Row { factor: alpha, ..row.reborrow() });
         let Row { logits, other, gradient, spare: [ex, ez], .. } = row;
-        let temperature = &self.soft_temperature;
+        let temperature = self.soft.temperature();
         let softened = two_sides(
             s,
             temperature,
@@ -112,12 +110,12 @@ impl<F: Element> Mixed<F> {
     /// What the two gradients, with respect to x and to x/T, are multiplied by.
     #[inline(always)]
     fn factors(&self, factor: f64) -> (f64, f64) {
-        (factor * self.alpha, factor * (1.0 - self.alpha) * self.soft_temperature.value())
+        (factor * self.alpha, factor * (1.0 - self.alpha) * self.soft.temperature().value())
     }
 
     #[inline(always)]
     fn value(&self, cross_entropy: f64, divergence: f64) -> f64 {
-        let temperature = self.soft_temperature.value();
+        let temperature = self.soft.temperature().value();
         self.alpha * cross_entropy + (1.0 - self.alpha) * (temperature * (temperature * divergence))
     }
 }
@@ -134,7 +132,7 @@ impl<F: Element> RowLoss<F> for Mixed<F> {
         if self.factors(row.factor).1 > F::MODERATE {
             return f64::NAN;
         }
-        match self.soft_temperature.value() {
+        match self.soft.temperature().value() {
             1.0 => self.in_one_go(s, row, 0),
             2.0 => self.in_one_go(s, row, 1),
             4.0 => self.in_one_go(s, row, 2),
@@ -162,7 +160,7 @@ impl<F: Element> RowLoss<F> for Mixed<F> {
     fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
         check_logits(index, row.logits)?;
         check_logits(index, row.other)?;
-        let taught = has_mass(row.other, self.soft_temperature.value());
+        let taught = has_mass(row.other, self.soft.temperature().value());
         let mass = |class| {
             (self.alpha > 0.0 && row.label == Some(class)) || (self.alpha < 1.0 && taught(class))
         };

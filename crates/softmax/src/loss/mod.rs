@@ -17,6 +17,7 @@ mod pass;
 mod settings;
 mod soft_cross_entropy;
 mod softened;
+mod tempered;
 
 pub use cross_entropy::CrossEntropy;
 pub use distillation::Distillation;

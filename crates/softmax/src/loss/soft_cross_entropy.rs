@@ -9,10 +9,11 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, RowLoss, Targets, check_logits, evaluate};
-use super::careful::{masked_with_mass, on_centred};
+use super::batch::{Row, Targets, check_logits, evaluate};
+use super::careful::masked_with_mass;
 use super::settings::checked_settings;
 use super::softened::{one_side, splat};
+use super::tempered::{OfSoftened, Tempered};
 use super::{Pass, Reduction};
 use crate::kernel::{Element, Simd, map, map_aligned};
 use crate::row::check_temperature;
@@ -103,27 +104,21 @@ impl SoftCrossEntropy {
         targets: &ArrayRef2<F>,
         pass: Pass<'_, F>,
     ) -> Result<F> {
-        let loss =
-            OfRow { temperature: Temperature::new(self.temperature)?, outer: self.temperature };
+        let loss = Tempered::new(OfRow, self.temperature)?;
         let targets = Targets { labels: None, other: Some(targets.view()), name: "targets" };
         evaluate(&loss, "soft cross-entropy", logits, targets, pass, self.reduction)
     }
 }
 
 #[derive(Clone, Copy)]
-struct OfRow<F> {
-    temperature: Temperature<F>,
-    outer: f64,
-}
+struct OfRow;
 
-impl<F: Element> RowLoss<F> for OfRow<F> {
+impl<F: Element> OfSoftened<F> for OfRow {
+    const TEACHER: bool = false;
+
     #[inline(always)]
-    fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
+    fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {
         let Row { logits, other: targets, factor, gradient, spare: [exponentials, _], .. } = row;
-        let factor = factor * self.outer;
-        if factor > F::MODERATE {
-            return f64::NAN;
-        }
         let zero = F::splat(s, F::default());
         let (mut mass, mut least) = (zero, zero);
         map(
@@ -139,20 +134,17 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
         let mass = F::reduce_sum(s, mass).widen();
         let sums_to_one = (mass - 1.0).abs() <= SUM_TOLERANCE;
         if !sums_to_one || F::reduce_min(s, least) < F::default() {
-            return f64::NAN;
+            return None;
         }
-        let softened = one_side(
+        let (student, below) = one_side(
             s,
-            &self.temperature,
+            temperature,
             logits,
             targets,
             exponentials,
             #[inline(always)]
             |below, p, _| F::mul(s, p, below),
-        );
-        let Some((student, below)) = softened else {
-            return f64::NAN;
-        };
+        )?;
 
         let scale = splat::<S, F>(s, factor * mass * student.scale());
         let minus = splat::<S, F>(s, -factor);
@@ -163,17 +155,11 @@ impl<F: Element> RowLoss<F> for OfRow<F> {
             #[inline(always)]
             |[e, p]| F::mul_add(s, e, scale, F::mul(s, p, minus)),
         );
-        let value = mass * student.exact_log_sum(s) - below / self.temperature.value();
-        self.outer * (self.outer * value)
+        let value = mass * student.exact_log_sum(s) - below / temperature.value();
+        Some(value)
     }
 
-    fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0 };
-        let value = on_centred(&centred, &self.temperature, false, self.outer, row);
-        self.outer * (self.outer * value)
-    }
-
-    fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
+    fn check(&self, _temperature: f64, index: usize, row: &Row<'_, F>) -> Result<()> {
         check_logits(index, row.logits)?;
         check_distribution(index, row.other)?;
         match masked_with_mass(row.logits, |class| row.other[class] > F::default()) {

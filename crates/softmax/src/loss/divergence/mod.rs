@@ -18,9 +18,10 @@ mod total_variation;
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, RowLoss, Targets, check_logits, evaluate};
-use super::careful::{has_mass, masked_with_mass, on_centred};
+use super::batch::{Row, Targets, check_logits, evaluate};
+use super::careful::{has_mass, masked_with_mass};
 use super::settings::checked_settings;
+use super::tempered::{OfSoftened, Tempered};
 use super::{Pass, Reduction};
 use crate::kernel::{Element, Simd};
 use crate::row::check_temperature;
@@ -182,67 +183,43 @@ impl Divergence {
         teacher: &ArrayRef2<F>,
         pass: Pass<'_, F>,
     ) -> Result<F> {
-        let loss = OfRow::new(self.kind, self.temperature)?;
+        let loss = Tempered::new(self.kind, self.temperature)?;
         let name = "the teacher's logits";
         let targets = Targets { labels: None, other: Some(teacher.view()), name };
         evaluate(&loss, "a divergence", student, targets, pass, self.reduction)
     }
 }
 
-/// The divergence of one row.
-#[derive(Clone, Copy)]
-pub(super) struct OfRow<F> {
-    kind: DivergenceKind,
-    temperature: Temperature<F>,
-    /// That of the logits as they came, even where the row has been rescaled.
-    outer: f64,
-}
+impl<F: Element> OfSoftened<F> for DivergenceKind {
+    const TEACHER: bool = true;
 
-impl<F: Element> OfRow<F> {
-    pub(super) fn new(kind: DivergenceKind, outer: f64) -> Result<Self> {
-        Ok(Self { kind, temperature: Temperature::new(outer)?, outer })
-    }
-}
-
-impl<F: Element> RowLoss<F> for OfRow<F> {
     #[inline(always)]
-    fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
-        let row = Row { factor: row.factor * self.outer, ..row };
-        if row.factor > F::MODERATE {
-            return f64::NAN;
+    fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {
+        match self {
+            Self::ForwardKl => forward_kl::row(s, temperature, row),
+            Self::ReverseKl => reverse_kl::row(s, temperature, row),
+            Self::JensenShannon => jensen_shannon::row(s, temperature, row),
+            Self::TotalVariation => total_variation::row(s, temperature, row),
         }
-        let value = match self.kind {
-            DivergenceKind::ForwardKl => forward_kl::row(s, &self.temperature, row),
-            DivergenceKind::ReverseKl => reverse_kl::row(s, &self.temperature, row),
-            DivergenceKind::JensenShannon => jensen_shannon::row(s, &self.temperature, row),
-            DivergenceKind::TotalVariation => total_variation::row(s, &self.temperature, row),
-        };
-        self.outer * (self.outer * value.unwrap_or(f64::NAN))
     }
 
-    fn careful(&self, row: Row<'_, F>) -> f64 {
-        let centred = Self { temperature: self.temperature.of_centred(), outer: 1.0, ..*self };
-        let value = on_centred(&centred, &self.temperature, true, self.outer, row);
-        self.outer * (self.outer * value)
-    }
-
-    fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()> {
+    fn check(&self, temperature: f64, index: usize, row: &Row<'_, F>) -> Result<()> {
         check_logits(index, row.logits)?;
         check_logits(index, row.other)?;
-        match self.kind {
-            DivergenceKind::ForwardKl => {
-                match masked_with_mass(row.logits, has_mass(row.other, self.outer)) {
+        match self {
+            Self::ForwardKl => {
+                match masked_with_mass(row.logits, has_mass(row.other, temperature)) {
                     Some(class) => Err(Error::MaskedTarget { row: index, class }),
                     None => Ok(()),
                 }
             }
-            DivergenceKind::ReverseKl => {
-                match masked_with_mass(row.other, has_mass(row.logits, self.outer)) {
+            Self::ReverseKl => {
+                match masked_with_mass(row.other, has_mass(row.logits, temperature)) {
                     Some(class) => Err(Error::MaskedTeacher { row: index, class }),
                     None => Ok(()),
                 }
             }
-            DivergenceKind::JensenShannon | DivergenceKind::TotalVariation => Ok(()),
+            Self::JensenShannon | Self::TotalVariation => Ok(()),
         }
     }
 }
