@@ -19,11 +19,15 @@ mod error;
 mod file;
 mod fit;
 mod init;
+mod layer;
+mod matmul;
 mod metrics;
 mod mlp;
 mod objective;
 mod optimizer;
+mod passes;
 mod regression;
+mod sequence;
 mod workspace;
 
 pub use activation::Activation;
