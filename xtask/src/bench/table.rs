@@ -10,11 +10,12 @@ use super::case::{Group, Point};
 use super::measure::Row;
 
 pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
-    let peer = rows.iter().find_map(|row| row.peer.as_deref());
+    let peers = distinct(rows.iter().flat_map(|row| &row.peers).map(|theirs| theirs.peer.as_str()));
     let per_item = rows.iter().any(|row| row.ours_per_item_ns.is_some());
     let bandwidth = rows.iter().any(|row| row.of_bandwidth.is_some());
+    let gflops = rows.iter().any(|row| row.gflops.is_some());
     let mut header = vec!["", "threads", "ours"];
-    if let Some(peer) = peer {
+    for peer in &peers {
         header.extend([peer, "ratio"]);
     }
     if per_item {
@@ -23,13 +24,18 @@ pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
     if bandwidth {
         header.push("of a copy's speed");
     }
+    if gflops {
+        header.push("GFLOP/s");
+    }
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
     for row in rows {
         let mut cells = vec![row.name.clone(), row.threads.to_string(), duration(row.ours_ns)];
-        if peer.is_some() {
-            cells.push(row.peer_ns.map(duration).unwrap_or_default());
-            cells.push(row.ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default());
+        for peer in &peers {
+            let theirs = row.peers.iter().find(|theirs| theirs.peer == *peer);
+            let (ns, ratio) = theirs.map_or((None, None), |theirs| (theirs.ns, theirs.ratio));
+            cells.push(ns.map(duration).unwrap_or_default());
+            cells.push(ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default());
         }
         if per_item {
             cells.push(row.ours_per_item_ns.map(duration).unwrap_or_default());
@@ -39,10 +45,33 @@ pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
                 row.of_bandwidth.map(|part| format!("{:.0}%", 100.0 * part)).unwrap_or_default(),
             );
         }
+        if gflops {
+            cells.push(row.gflops.map(|gflops| format!("{gflops:.0}")).unwrap_or_default());
+        }
         table.add_row(cells);
     }
     align(&mut table);
     format!("\n{}: {}\n{table}", group.name, group.about)
+}
+
+/// Which peers could not do some of the work, and why; a line each.
+pub(crate) fn unavailable(rows: &[Row]) -> Vec<String> {
+    let reasons = rows.iter().flat_map(|row| &row.peers).filter_map(|theirs| {
+        let reason = theirs.unavailable.as_ref()?;
+        Some(format!("{} was not measured everywhere: {reason}", theirs.peer))
+    });
+    distinct(reasons)
+}
+
+/// Each once, in the order in which it first comes.
+fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for item in items {
+        if !distinct.contains(&item) {
+            distinct.push(item);
+        }
+    }
+    distinct
 }
 
 /// Our time for an item against the size of what it is in, a curve a line; `None` without curves.
@@ -50,12 +79,7 @@ pub(crate) fn curves(rows: &[Row]) -> Option<String> {
     let points: Vec<(&Point, f64)> =
         rows.iter().filter_map(|row| row.point.as_ref().zip(row.ours_per_item_ns)).collect();
     let sizes: BTreeSet<usize> = points.iter().map(|(point, _)| point.size).collect();
-    let mut names: Vec<&str> = Vec::new();
-    for (point, _) in &points {
-        if !names.contains(&point.curve.as_str()) {
-            names.push(&point.curve);
-        }
-    }
+    let names = distinct(points.iter().map(|(point, _)| point.curve.as_str()));
     if names.is_empty() {
         return None;
     }
@@ -129,12 +153,11 @@ mod tests {
             name: String::new(),
             threads: 1,
             ours_ns: ns,
-            peer: None,
-            peer_ns: None,
-            ratio: None,
+            peers: Vec::new(),
             ours_per_item_ns: Some(ns),
             point: Some(Point { curve: curve.to_owned(), size }),
             of_bandwidth: None,
+            gflops: None,
         };
         assert_eq!(curves(&[]), None);
         let rows = [row("push", 1000, 1.0), row("push", 10, 2.0), row("sample", 1000, 3.0)];
