@@ -133,6 +133,58 @@ fn duration(nanoseconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::case::Threads;
+    use crate::bench::measure::Theirs;
+
+    fn row(name: &str, ours_ns: f64, peers: Vec<Theirs>) -> Row {
+        Row {
+            group: "",
+            name: name.to_owned(),
+            threads: 1,
+            ours_ns,
+            peers,
+            ours_per_item_ns: None,
+            point: None,
+            of_bandwidth: None,
+            gflops: None,
+        }
+    }
+
+    fn cells(line: &str) -> Vec<String> {
+        line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn each_peer_has_its_columns_and_says_what_it_cannot_do() {
+        let theirs = |peer: &str, ns: Option<f64>, unavailable: Option<&str>| Theirs {
+            peer: peer.to_owned(),
+            ns,
+            ratio: ns.map(|ns| ns / 2.0),
+            unavailable: unavailable.map(str::to_owned),
+        };
+        let rows = [
+            row(
+                "a",
+                2.0,
+                vec![theirs("X", Some(3.0), None), theirs("Y", None, Some("no compiler"))],
+            ),
+            row("b", 2.0, vec![theirs("Y", Some(8.0), None)]),
+        ];
+        let group = Group {
+            name: "group",
+            about: "about",
+            peers: &[],
+            threads: Threads::One,
+            cases: Vec::new,
+            notes: |_| Ok(Vec::new()),
+        };
+        let table = table(&group, &rows);
+        let lines: Vec<_> = table.lines().skip_while(|line| !line.contains("ours")).collect();
+        assert_eq!(cells(lines[0]), ["", "", "threads", "ours", "X", "ratio", "Y", "ratio", ""]);
+        assert_eq!(cells(lines[2]), ["", "a", "1", "2.00 ns", "3.00 ns", "1.5", "", "", ""]);
+        assert_eq!(cells(lines[3]), ["", "b", "1", "2.00 ns", "", "", "8.00 ns", "4.0", ""]);
+        assert_eq!(unavailable(&rows), ["Y was not measured everywhere: no compiler"]);
+    }
 
     #[test]
     fn durations_have_three_digits_and_a_unit() {
@@ -149,22 +201,13 @@ mod tests {
     #[test]
     fn a_curve_is_a_line_and_a_size_a_column() {
         let row = |curve: &str, size, ns| Row {
-            group: "",
-            name: String::new(),
-            threads: 1,
-            ours_ns: ns,
-            peers: Vec::new(),
             ours_per_item_ns: Some(ns),
             point: Some(Point { curve: curve.to_owned(), size }),
-            of_bandwidth: None,
-            gflops: None,
+            ..row("", ns, Vec::new())
         };
         assert_eq!(curves(&[]), None);
         let rows = [row("push", 1000, 1.0), row("push", 10, 2.0), row("sample", 1000, 3.0)];
         let table = curves(&rows).unwrap();
-        let cells = |line: &str| -> Vec<String> {
-            line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect()
-        };
         let lines: Vec<_> = table.lines().map(cells).collect();
         assert_eq!(lines[1], ["", "ours, an item", "10", "1k", ""]);
         assert_eq!(lines[3], ["", "push", "2.00 ns", "1.00 ns", ""]);

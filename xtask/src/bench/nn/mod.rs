@@ -22,8 +22,10 @@ pub(crate) const GROUP: Group = Group {
     notes,
 };
 
-const CANDLE: Source =
-    Source { program: Program::Rust { package: "rust-nn" }, needs: "candle, about four minutes on one core" };
+const CANDLE: Source = Source {
+    program: Program::Rust { package: "rust-nn" },
+    needs: "candle, about four minutes on one core",
+};
 
 /// The widths of a network, from its inputs to its outputs, and the rows that it is given.
 #[derive(Debug, Clone, Copy)]

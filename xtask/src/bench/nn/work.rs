@@ -118,7 +118,7 @@ fn value_and_gradient(loss: Loss, shape: Shape) -> Result<ValueAndGradient> {
 
 /// The matrix products of a training step and nothing else, as ndarray does them.
 pub(super) fn products(shape: Shape) -> Work {
-    let array = |rows, columns| values(rows, (rows, columns), |value| value);
+    let array = |rows, columns| values(0, (rows, columns), |value| value);
     let mut activations: Vec<_> =
         shape.widths.iter().map(|&width| array(shape.batch, width)).collect();
     let mut deltas = activations.clone();
