@@ -35,6 +35,8 @@ pub use config::MlpConfig;
 pub use error::{Error, Result};
 pub use fit::{Epoch, Fit};
 pub use init::Init;
+#[doc(hidden)]
+pub use matmul::{Onto, matmul};
 pub use metrics::{accuracy, argmax};
 pub use mlp::Mlp;
 pub use objective::{HardLabels, Objective, gather_labels};

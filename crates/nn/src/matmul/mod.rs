@@ -20,7 +20,7 @@ mod pack;
 mod tile;
 mod vector;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use reflux_softmax::Real;
 use reflux_softmax::simd::{Path, Simd, WithSimd};
 
@@ -36,8 +36,8 @@ const DEPTH: usize = 2048;
 const PARALLEL: usize = 4 << 20;
 
 /// What a product is added to.
-#[derive(Clone, Copy)]
-pub(crate) enum Onto<'a, F> {
+#[derive(Debug, Clone, Copy)]
+pub enum Onto<'a, F> {
     /// Nothing.
     Zero,
     /// One number for each row of C: a bias.
@@ -49,7 +49,7 @@ pub(crate) enum Onto<'a, F> {
 /// `c ← onto + a·b` for `a` `[m, k]`, `b` `[k, n]` and `c` `[m, n]`, which is contiguous.
 ///
 /// The caller has matched the shapes.
-pub(crate) fn matmul<F: Real>(
+pub fn matmul<F: Real>(
     a: ArrayView2<'_, F>,
     b: ArrayView2<'_, F>,
     c: &mut [F],
@@ -68,8 +68,8 @@ pub(crate) fn matmul<F: Real>(
         let b = b.slice(ndarray::s![start..end, ..]);
         // Room for the widest panels that there are.
         F::with_scratch((end - start) * (n + WIDEST), |memory| {
-            path.run(Pack { from: b, memory });
-            multiply_rows(path, a, memory, c, n, onto);
+            let packed = path.run(Pack { from: b, memory });
+            multiply_rows(path, a, packed, c, n, onto);
         });
         onto = Onto::Kept;
     }
@@ -139,11 +139,10 @@ impl<F: Real> Multiply<'_, F> {
     #[inline(always)]
     fn tiles<S: Simd, const HEIGHT: usize, const VECTORS: usize>(self, s: S) {
         let Self { a, packed, c, n, onto } = self;
-        let (m, k) = a.dim();
+        let k = a.ncols();
         let width = panel_width::<S, F>(n);
-        for top in (0..m).step_by(HEIGHT) {
-            let height = HEIGHT.min(m - top);
-            let rows = a.slice(ndarray::s![top..top + height, ..]);
+        for (index, rows) in a.axis_chunks_iter(Axis(0), HEIGHT).enumerate() {
+            let (top, height) = (index * HEIGHT, rows.nrows());
             for panel in 0..panels::<S, F>(n) {
                 let (b, _) = F::vectors::<S>(&packed[panel * k * width..(panel + 1) * k * width]);
                 let c = &mut c[top * n + panel * width..];
@@ -159,7 +158,7 @@ impl<F: Real> Multiply<'_, F> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, Axis};
+    use ndarray::Array2;
     use proptest::prelude::*;
 
     use super::*;

@@ -1,9 +1,8 @@
 //! What is timed. `xtask/peers/nn.py` and `xtask/peers/rust-nn` do the same with the same numbers.
 
 use anyhow::Result;
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayRef2};
-use reflux_nn::{Adam, Mlp, MlpConfig, Optimizer, Regression, Workspace};
+use ndarray::{Array2, ArrayRef2, ArrayView2};
+use reflux_nn::{Adam, Mlp, MlpConfig, Onto, Optimizer, Regression, Workspace, matmul};
 use reflux_softmax::{CrossEntropy, Distillation};
 
 use super::super::case::Work;
@@ -60,7 +59,7 @@ fn network(shape: Shape) -> Result<Mlp> {
     for (index, pair) in shape.widths.windows(2).enumerate() {
         let bound = 1.0 / (pair[0] as f64).sqrt();
         let weights = values(index + 1, (pair[0], pair[1]), |value| (2.0 * value - 1.0) * bound);
-        parameters.extend(weights);
+        parameters.extend(weights.t());
         parameters.extend(std::iter::repeat_n(0.0, pair[1]));
     }
     Ok(Mlp::from_parameters(config, parameters)?)
@@ -116,25 +115,28 @@ fn value_and_gradient(loss: Loss, shape: Shape) -> Result<ValueAndGradient> {
     }
 }
 
-/// The matrix products of a training step and nothing else, as ndarray does them.
+/// The matrix products of a training step and nothing else.
 pub(super) fn products(shape: Shape) -> Work {
     let array = |rows, columns| values(0, (rows, columns), |value| value);
+    // Between layers, the rows of a batch lie side by side.
     let mut activations: Vec<_> =
-        shape.widths.iter().map(|&width| array(shape.batch, width)).collect();
+        shape.widths.iter().map(|&width| array(width, shape.batch)).collect();
     let mut deltas = activations.clone();
-    let weights: Vec<_> = shape.widths.windows(2).map(|pair| array(pair[0], pair[1])).collect();
+    let weights: Vec<_> = shape.widths.windows(2).map(|pair| array(pair[1], pair[0])).collect();
     let mut gradients = weights.clone();
+    let product = |a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, c: &mut Array2<f32>| {
+        matmul(a, b, c.as_slice_mut().unwrap_or_default(), Onto::Zero);
+    };
     Box::new(move || {
         for (layer, weights) in weights.iter().enumerate() {
             let (below, above) = activations.split_at_mut(layer + 1);
-            general_mat_mul(1.0, &below[layer], weights, 0.0, &mut above[0]);
+            product(weights.view(), below[layer].view(), &mut above[0]);
         }
         for (layer, weights) in weights.iter().enumerate().rev() {
             let (below, above) = deltas.split_at_mut(layer + 1);
-            let (input, delta) = (&activations[layer], &above[0]);
-            general_mat_mul(1.0, &input.t(), delta, 0.0, &mut gradients[layer]);
+            product(above[0].view(), activations[layer].t(), &mut gradients[layer]);
             if layer > 0 {
-                general_mat_mul(1.0, delta, &weights.t(), 0.0, &mut below[layer]);
+                product(weights.t(), above[0].view(), &mut below[layer]);
             }
         }
         Ok(f64::from(gradients[0][[0, 0]]))
