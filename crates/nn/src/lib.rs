@@ -10,6 +10,7 @@
 //! - [`Objective`], [`HardLabels`], [`Targets`]: what is trained towards; [`Regression`] for single
 //!   numbers.
 //! - [`accuracy`], [`argmax`], [`mean_loss`]: how good it is.
+//! - [`Predictor`]: a network frozen for use, in f32 or 8 bits.
 //! - [`Error`]: everything that can go wrong.
 #![cfg_attr(feature = "datasets", doc = "- [`data`]: the bundled digits, and MNIST from files.")]
 
@@ -28,6 +29,7 @@ mod mlp;
 mod objective;
 mod optimizer;
 mod passes;
+mod predictor;
 mod regression;
 mod sequence;
 mod workspace;
@@ -43,6 +45,7 @@ pub use metrics::{accuracy, argmax, mean_loss};
 pub use mlp::Mlp;
 pub use objective::{HardLabels, Objective, Targets, gather_labels};
 pub use optimizer::{Adam, Optimizer, Sgd, clip_norm};
+pub use predictor::Predictor;
 pub use reflux_softmax::Real;
 pub use regression::Regression;
 pub use workspace::Workspace;

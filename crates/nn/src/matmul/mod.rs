@@ -24,7 +24,8 @@ use ndarray::{ArrayView2, Axis};
 use reflux_softmax::Real;
 use reflux_softmax::simd::{Path, Simd, WithSimd};
 
-use pack::{Pack, panel_width, panels};
+use pack::{Pack, panels};
+pub(crate) use pack::panel_width;
 use tile::tile;
 pub(crate) use vector::matrix_vector;
 
@@ -72,6 +73,21 @@ pub fn matmul<F: Real>(
             multiply_rows(path, a, packed, c, n, onto);
         });
         onto = Onto::Kept;
+    }
+}
+
+/// `b` `[k, n]` in panels, for [`times_packed`].
+pub(crate) fn pack<F: Real>(b: ArrayView2<'_, F>) -> Vec<F> {
+    let mut memory = vec![F::zero(); b.nrows() * (b.ncols() + WIDEST)];
+    let packed = Path::best().run(Pack { from: b, memory: &mut memory });
+    packed.to_vec()
+}
+
+/// `c ← c + a·b` with `b` from [`pack`].
+pub(crate) fn times_packed<F: Real>(a: ArrayView2<'_, F>, packed: &[F], c: &mut [F]) {
+    let n = c.len() / a.nrows().max(1);
+    if n > 0 {
+        multiply_rows(Path::best(), a, packed, c, n, Onto::Kept);
     }
 }
 

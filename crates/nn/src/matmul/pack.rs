@@ -6,7 +6,7 @@ use reflux_softmax::simd::{Simd, WithSimd};
 
 /// How many numbers a panel's row has: two vectors, or one where that is enough.
 #[inline(always)]
-pub(super) fn panel_width<S: Simd, F: Real>(columns: usize) -> usize {
+pub(crate) fn panel_width<S: Simd, F: Real>(columns: usize) -> usize {
     let lanes = size_of::<F::V<S>>() / size_of::<F>();
     if columns <= lanes { lanes } else { 2 * lanes }
 }
@@ -48,7 +48,7 @@ impl<'a, F: Real> WithSimd for Pack<'a, F> {
                 copy_columns(from, to, width);
             }
         }
-        memory
+        &memory[..columns.div_ceil(width) * width * depth]
     }
 }
 
