@@ -100,16 +100,17 @@ impl Catch {
         self.lifecycle.has_begun().then_some(self.state)
     }
 
-    /// Goes on from `state` as a running episode. The random generator is left alone.
+    /// Goes on from `state` as a running episode, and returns its observation. The random generator is
+    /// left alone.
     ///
     /// # Errors
     ///
     /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if something is off the screen, or the ball
     /// in the lowest row, where the episode is over. The elements are row, ball and paddle.
-    pub fn set_state(&mut self, state: CatchState) -> Result<()> {
+    pub fn set_state(&mut self, state: CatchState) -> Result<&[f32]> {
         self.check(state, self.rows - 2)?;
         self.begin(state);
-        Ok(())
+        Ok(&self.observation)
     }
 
     fn check(&self, state: CatchState, last_row: usize) -> Result<()> {

@@ -164,15 +164,16 @@ impl DeepSea {
         self.lifecycle.has_begun().then_some((self.row, self.column))
     }
 
-    /// Goes on from a row and column as a running episode. The random generator is left alone.
+    /// Goes on from a row and column as a running episode, and returns its observation. The random
+    /// generator is left alone.
     ///
     /// # Errors
     ///
     /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if there is no such cell.
-    pub fn set_state(&mut self, row: usize, column: usize) -> Result<()> {
+    pub fn set_state(&mut self, row: usize, column: usize) -> Result<&[f32]> {
         self.check(row, column, self.size - 1)?;
         self.begin(row, column);
-        Ok(())
+        Ok(&self.observation)
     }
 
     fn check(&self, row: usize, column: usize, last_row: usize) -> Result<()> {

@@ -59,11 +59,12 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| {
 /// # Differences from Gymnasium
 ///
 /// Seeds and steps after the end, as with [`CartPole`](crate::CartPole). Sine and cosine are those of
-/// the `libm` crate, the same on every machine; Gymnasium takes NumPy's, which differ from one
-/// processor to the next in the last bit. From a recorded state, the observations of the following
-/// steps are equal in every bit; along a whole episode the difference can grow, as the double pendulum
-/// is chaotic. The first observation after a reset may differ in the last bit, because Gymnasium
-/// computes it (and nothing else) in single precision.
+/// the `libm` crate, the same on every machine; Gymnasium takes NumPy's, which may differ from one
+/// kind of processor to the next in the last bit. The tests replay 20 episodes of 100 random actions
+/// and one that swings up: observations are equal bit for bit, states (`f64`) to 10^-13. A double
+/// pendulum is chaotic, though: after 500 random actions, 18 of 20 states were equal to 10^-11, and the
+/// worst to 5 * 10^-8. The first observation after a reset may differ in its last bit, because
+/// Gymnasium computes it, and nothing else, in single precision.
 ///
 /// ```
 /// use reflux_envs::{Acrobot, Env};
@@ -102,17 +103,17 @@ impl Acrobot {
         self.lifecycle.has_begun().then_some(self.state)
     }
 
-    /// Goes on from `state`, in the order of [`state`](Self::state), as a running episode. The random
-    /// generator is left alone. Only the next step looks whether the free end is above the bar.
+    /// Goes on from `state`, in the order of [`state`](Self::state), as a running episode, and
+    /// returns its observation. The random generator is left alone. Only the next step looks whether the free end is above the bar.
     ///
     /// # Errors
     ///
     /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if an angle is not in `[-pi, pi]`, the first
     /// velocity not within 4 pi of 0, or the second not within 9 pi (or any of them is NaN).
-    pub fn set_state(&mut self, state: [f64; 4]) -> Result<()> {
+    pub fn set_state(&mut self, state: [f64; 4]) -> Result<&[f32]> {
         check_state(&state, &RANGES)?;
         self.begin(state);
-        Ok(())
+        Ok(&self.observation)
     }
 
     fn begin(&mut self, state: [f64; 4]) {

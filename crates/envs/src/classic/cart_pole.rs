@@ -108,7 +108,8 @@ impl CartPole {
         self.lifecycle.has_begun().then_some(self.state)
     }
 
-    /// Goes on from `state`, in the order of [`state`](Self::state), as a running episode.
+    /// Goes on from `state`, in the order of [`state`](Self::state), as a running episode, and
+    /// returns its observation.
     ///
     /// This takes the place of `reset` where the start has to be a given one, for instance to
     /// replay a recorded episode. The random generator is left alone.
@@ -117,10 +118,10 @@ impl CartPole {
     ///
     /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if the position is not within 2.4 m, the angle not within 12
     /// degrees, or a velocity not within 10^6 of 0 (or any of them is NaN).
-    pub fn set_state(&mut self, state: [f64; 4]) -> Result<()> {
+    pub fn set_state(&mut self, state: [f64; 4]) -> Result<&[f32]> {
         check(&state)?;
         self.begin(state);
-        Ok(())
+        Ok(&self.observation)
     }
 
     fn begin(&mut self, state: [f64; 4]) {

@@ -48,8 +48,8 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| Space::Box {
 ///
 /// Seeds and steps after the end, as with [`CartPole`](crate::CartPole). The cosine is that of the
 /// `libm` crate, the same on every machine; Gymnasium takes the C library's, from which it differs in
-/// the last bit at 3 of 100 angles. The recorded episodes, 200 steps long, are equal in every bit of
-/// the observations.
+/// the last bit at 3 of 100 angles. That seldom reaches the velocity, to which little is added at a
+/// time: the tests replay 22 episodes, and all observations and last states are equal bit for bit.
 ///
 /// ```
 /// use reflux_envs::{Env, MountainCar};
@@ -94,16 +94,17 @@ impl MountainCar {
         self.lifecycle.has_begun().then_some(self.state)
     }
 
-    /// Goes on from position and velocity as a running episode. The random generator is left alone.
+    /// Goes on from position and velocity as a running episode, and returns its observation. The random
+    /// generator is left alone.
     ///
     /// # Errors
     ///
     /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if the position is not in `[-1.2, 0.6]` or
     /// the velocity not in `[-0.07, 0.07]` (or one of them is NaN).
-    pub fn set_state(&mut self, state: [f64; 2]) -> Result<()> {
+    pub fn set_state(&mut self, state: [f64; 2]) -> Result<&[f32]> {
         check_state(&state, &RANGES)?;
         self.begin(state);
-        Ok(())
+        Ok(&self.observation)
     }
 
     fn begin(&mut self, state: [f64; 2]) {

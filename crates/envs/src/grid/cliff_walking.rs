@@ -87,13 +87,14 @@ impl CliffWalking {
         self.walk.state()
     }
 
-    /// Goes on from the cell `state` as a running episode. The random generator is left alone.
+    /// Goes on from the cell `state` as a running episode, and returns its observation. The random
+    /// generator is left alone.
     ///
     /// # Errors
     ///
     /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if there is no such cell,
     /// [`TerminalState`](crate::Error::TerminalState) for the goal.
-    pub fn set_state(&mut self, state: usize) -> Result<()> {
+    pub fn set_state(&mut self, state: usize) -> Result<&[f32]> {
         self.walk.set_state(&self.table, state)
     }
 

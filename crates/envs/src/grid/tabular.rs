@@ -100,11 +100,11 @@ impl Walk {
         self.lifecycle.has_begun().then_some(self.state)
     }
 
-    pub(super) fn set_state(&mut self, table: &Table, state: usize) -> Result<()> {
+    pub(super) fn set_state(&mut self, table: &Table, state: usize) -> Result<&[f32]> {
         table.check_state(state)?;
         self.move_to(state);
         self.lifecycle.begin();
-        Ok(())
+        Ok(&self.observation)
     }
 
     #[inline]
