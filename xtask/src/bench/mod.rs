@@ -5,6 +5,7 @@
 //! name in `xtask/peers`. `measure.rs` times, `peer.rs` talks to Python, `table.rs` prints.
 
 mod case;
+mod envs;
 mod measure;
 mod peer;
 mod replay;
@@ -22,15 +23,15 @@ use peer::Peer;
 use crate::{interrupt, output};
 
 /// All groups.
-const GROUPS: [Group; 2] = [softmax::GROUP, replay::GROUP];
+const GROUPS: [Group; 3] = [softmax::GROUP, replay::GROUP, envs::GROUP];
 
 /// The options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure: `softmax`, `replay`; all groups if none is named
+    /// What to measure: `softmax`, `replay`, `envs`; all groups if none is named
     groups: Vec<String>,
-    /// Measure PyTorch (softmax) or cpprb (replay) beside us, in a virtual environment under target/
-    /// that is made the first time (needs Python 3.11 or later and a network)
+    /// Measure PyTorch (softmax), cpprb (replay) or Gymnasium (envs) beside us, in a virtual
+    /// environment under target/ that is made the first time (needs Python 3.11 or later and a network)
     #[arg(long)]
     peers: bool,
     /// Only cases whose name contains this text, such as 128x10

@@ -9,11 +9,13 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 pub(crate) struct Recording<O, S, C> {
     pub(crate) episodes: Vec<Episode<O, S, C>>,
-    /// Gymnasium's table of transitions, for each state and action: probability, next state, reward,
-    /// terminated.
+    /// Gymnasium's transitions for each state and action.
     #[serde(default)]
-    pub(crate) table: Vec<Vec<Vec<(F64s, usize, f32, bool)>>>,
+    pub(crate) table: Vec<Vec<Vec<Transition>>>,
 }
+
+/// Probability, next state, reward, terminated.
+pub(crate) type Transition = (F64s, usize, f32, bool);
 
 #[derive(Deserialize)]
 pub(crate) struct Episode<O, S, C> {
