@@ -1,16 +1,16 @@
 """Record episodes of the reference implementations for the tests of crates/envs.
 
-Usage, from the root of the repository, with what `requirements-record_envs.txt` lists (its head says
-how to install it):
+Usage, from the root of the repository, with what `requirements-record_envs.txt` lists (its head
+says how to install it):
 
     python xtask/peers/record_envs.py crates/envs/tests/data [NAME ...]
 
-Without names every environment is recorded. Running it again with the same versions on the same kind of
-processor writes the same bytes. Catch and DeepSea are those of bsuite itself, whose modules are loaded
-without the rest of the package, which wants dozens of others.
+Without names every environment is recorded. Running it again with the same versions on the same
+kind of processor writes the same bytes. Catch and DeepSea are those of bsuite itself, whose modules
+are loaded without the rest of the package, which wants dozens of others.
 
-Each file is gzipped JSON, an object with `origin`, which says where it comes from, and `episodes`. Of
-an episode there are
+Each file is gzipped JSON, an object with `origin`, which says where it comes from, `episodes`, and
+where an environment has one its `table` of transitions. Of an episode there are
 
     policy, seed     names of the episode; the seed is the reference's, for its own generator
     limit            the time limit in steps; 0 if there is none
@@ -25,9 +25,9 @@ an episode there are
     terminated, truncated   of the last step; the others had neither
     outcomes         where a step is left to chance, what happened at each
 
-Floating-point numbers are bits in hexadecimal digits, because the comparison is for equality: 8 digits
-for each f32 of an observation, 16 for each f64 of a state. Observations and states that are whole
-numbers are numbers. Observations of zeros and ones are lists of the positions of the ones.
+Floating-point numbers are bits in hexadecimal digits, because the comparison is for equality: 8
+digits for each f32 of an observation, 16 for each f64 of a state. Observations and states that are
+whole numbers are numbers. Observations of zeros and ones are lists of the positions of the ones.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def runs(values):
 
 
 class Recorder:
-    """What differs between environments. `step` returns observation, reward, terminated, truncated."""
+    """Plays. `step` of a subclass returns observation, reward, terminated, truncated."""
 
     def state(self):
         """What `set_state` of the crate takes; None where the observation says it all."""

@@ -1,7 +1,8 @@
 //! Time of one step, resets included, under random actions: every environment alone, CartPole-v1
 //! behind a trait object and in wrappers, and vectors of 64.
 //!
-//! Run with `cargo bench -p reflux-envs`; the element of the throughput is a step of one environment.
+//! Run with `cargo bench -p reflux-envs`; the element of the throughput is a step of one
+//! environment.
 
 use std::hint::black_box;
 

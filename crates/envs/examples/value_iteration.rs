@@ -30,8 +30,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Value iteration (Bellman 1957): the best action in each cell, and the probability to reach the goal
-/// within `steps` steps if each is the best for the steps that are left.
+/// Value iteration (Bellman 1957): the best action in each cell, and the probability to reach the
+/// goal within `steps` steps if each is the best for the steps that are left.
 fn plan(lake: &FrozenLake, steps: usize) -> (Vec<usize>, f64) {
     let cells = lake.map().rows() * lake.map().columns();
     let mut values = vec![0.0; cells];

@@ -7,21 +7,22 @@ use crate::error::{check_observation, check_reward};
 use crate::lifecycle::uniform_index;
 use crate::{Env, Error, Result, Step};
 
-/// Plays random actions for `steps` steps, over as many episodes as that takes, and looks whether the
-/// environment that `make` makes keeps the rules of [`Env`]: what Gymnasium's `check_env` is for. Use
-/// it in the tests of an environment or a wrapper of your own.
+/// Plays random actions for `steps` steps, over as many episodes as that takes, and looks whether
+/// the environment that `make` makes keeps the rules of [`Env`]: what Gymnasium's `check_env` is
+/// for. Use it in the tests of an environment or a wrapper of your own.
 ///
 /// - Actions are numbers; `step` before the first `reset`, after the end of an episode, and with an
 ///   action that there is not, is the error that it should be, and such a call changes nothing.
 /// - Every observation is in the declared space and finite, every reward is finite.
-/// - The same seed and the same actions give the same steps, whatever was played before the seed. (A
-///   wrapper that remembers earlier episodes, as [`NormalizeObservation`](crate::NormalizeObservation)
-///   does until it is frozen, cannot keep this.)
+/// - The same seed and the same actions give the same steps, whatever was played before the seed.
+///   (A wrapper that remembers earlier episodes, as
+///   [`NormalizeObservation`](crate::NormalizeObservation) does until it is frozen, cannot keep
+///   this.)
 ///
 /// # Errors
 ///
-/// The first rule that is broken, as [`Contract`](crate::Error::Contract) or, for what an environment
-/// gives, the error that [`VectorEnv`](crate::VectorEnv) would give.
+/// The first rule that is broken, as [`Contract`](crate::Error::Contract) or, for what an
+/// environment gives, the error that [`VectorEnv`](crate::VectorEnv) would give.
 ///
 /// ```
 /// use reflux_envs::{CartPole, FrameStack, check_env};

@@ -8,7 +8,8 @@
 //!   [`CliffWalking`]; [`Catch`] and [`DeepSea`].
 //! - [`VectorEnv`], [`Autoreset`], [`VectorStep`]: several environments that are stepped together.
 //! - Wrappers, which are environments themselves: [`TimeLimit`], [`EpisodeStatistics`],
-//!   [`FrameStack`], [`ClipReward`], [`NormalizeObservation`] (with [`RunningMeanStd`]), [`OneHot`].
+//!   [`FrameStack`], [`ClipReward`], [`NormalizeObservation`] (with [`RunningMeanStd`]),
+//!   [`OneHot`].
 //! - [`check_env`]: whether an environment of your own keeps the rules.
 //! - [`Error`]: everything that can go wrong.
 

@@ -68,7 +68,8 @@ impl Lifecycle {
         }
     }
 
-    /// Whether `action`, one of `n`, may be taken now; the errors of [`Env::step`](crate::Env::step).
+    /// Whether `action`, one of `n`, may be taken now; the errors of
+    /// [`Env::step`](crate::Env::step).
     #[inline]
     pub(crate) fn check(&self, action: usize, n: usize) -> Result<()> {
         match self.phase {

@@ -1,8 +1,9 @@
 //! How environments and wrappers are saved and restored: one macro for all of them.
 
-/// Lets serde save and restore a type that derives both traits with `#[serde(remote = "Self")]`, and
-/// that has a `restore(&mut self) -> Result<()>`. What was read goes through `restore` before anyone
-/// sees it: it refuses what could not have been saved, and computes the fields that are skipped.
+/// Lets serde save and restore a type that derives both traits with `#[serde(remote = "Self")]`,
+/// and that has a `restore(&mut self) -> Result<()>`. What was read goes through `restore` before
+/// anyone sees it: it refuses what could not have been saved, and computes the fields that are
+/// skipped.
 macro_rules! saved {
     ($name:ident $(<$inner:ident>)?) => {
         #[cfg(feature = "serde")]

@@ -22,21 +22,22 @@ pub enum Autoreset {
     Disabled,
 }
 
-/// Steps several environments of one kind together; observations come as one array with a row for each.
+/// Steps several environments of one kind together; observations come as one array with a row for
+/// each.
 ///
 /// [`Autoreset`] says when the next episode of an environment begins. What follows an action is, in
 /// every mode, [`VectorStep::next_observation`]: at the end of an episode the last one of it, from
 /// which a truncated step bootstraps.
 ///
-/// All environments have equal spaces. They are stepped one after the other in the caller's thread: a
-/// step takes some ten nanoseconds, so that handing it to another thread would cost more. After a
+/// All environments have equal spaces. They are stepped one after the other in the caller's thread:
+/// a step takes some ten nanoseconds, so that handing it to another thread would cost more. After a
 /// first call, stepping allocates nothing.
 ///
-/// Whatever the environments give is checked: an observation that is not finite or not as long as its
-/// space says, or a reward that is not finite, is an error that names the environment. After it, and
-/// after any other error inside of an environment, some have been stepped and others have not;
-/// therefore [`step`](Self::step) is [`ResetNeeded`](crate::Error::ResetNeeded) until all have been
-/// reset. Wrong actions are found before anything is stepped.
+/// Whatever the environments give is checked: an observation that is not finite or not as long as
+/// its space says, or a reward that is not finite, is an error that names the environment. After
+/// it, and after any other error inside of an environment, some have been stepped and others have
+/// not; therefore [`step`](Self::step) is [`ResetNeeded`](crate::Error::ResetNeeded) until all have
+/// been reset. Wrong actions are found before anything is stepped.
 ///
 /// ```
 /// use reflux_envs::{Autoreset, CartPole, VectorEnv};
@@ -104,8 +105,8 @@ impl<'a> VectorStep<'a> {
         self.terminated.get(index) == Some(&true) || self.truncated.get(index) == Some(&true)
     }
 
-    /// The last observation of the episode that ended at this step in environment `index`; `None` if
-    /// none did.
+    /// The last observation of the episode that ended at this step in environment `index`; `None`
+    /// if none did.
     pub fn final_observation(&self, index: usize) -> Option<&'a [f32]> {
         if !self.done(index) {
             return None;
@@ -118,8 +119,8 @@ impl<'a> VectorStep<'a> {
         }
     }
 
-    /// What followed the action in environment `index`: its final observation if the episode is over,
-    /// otherwise its row of [`observations`](Self::observations). `None` if there is no such
+    /// What followed the action in environment `index`: its final observation if the episode is
+    /// over, otherwise its row of [`observations`](Self::observations). `None` if there is no such
     /// environment, or it was only reset.
     pub fn next_observation(&self, index: usize) -> Option<&'a [f32]> {
         if self.resets.get(index) != Some(&false) {
@@ -140,8 +141,8 @@ impl<E: Env> VectorEnv<E> {
     /// # Errors
     ///
     /// [`NoEnvironments`](crate::Error::NoEnvironments),
-    /// [`SpacesDiffer`](crate::Error::SpacesDiffer), or [`SpaceKind`](crate::Error::SpaceKind) if the
-    /// action space is not discrete.
+    /// [`SpacesDiffer`](crate::Error::SpacesDiffer), or [`SpaceKind`](crate::Error::SpaceKind) if
+    /// the action space is not discrete.
     pub fn new(envs: Vec<E>, autoreset: Autoreset) -> Result<Self> {
         check_spaces(&envs)?;
         let (n, len) = (envs.len(), envs[0].observation_space().len());
@@ -171,8 +172,8 @@ impl<E: Env> VectorEnv<E> {
 
     /// Starts an episode in every environment and returns the first observations, `[envs, len]`.
     ///
-    /// With `Some(seed)` environment `i` gets the seed `seed + i` (modulo 2^64), as in Gymnasium; with
-    /// `None` every generator goes on from where it is.
+    /// With `Some(seed)` environment `i` gets the seed `seed + i` (modulo 2^64), as in Gymnasium;
+    /// with `None` every generator goes on from where it is.
     ///
     /// # Errors
     ///
@@ -202,8 +203,8 @@ impl<E: Env> VectorEnv<E> {
     }
 
     /// Starts the next episode in those environments whose flag in `mask` is set, and returns all
-    /// observations, `[envs, len]`. With [`Autoreset::Disabled`] this has to be done where an episode
-    /// is over; an episode that still runs is abandoned.
+    /// observations, `[envs, len]`. With [`Autoreset::Disabled`] this has to be done where an
+    /// episode is over; an episode that still runs is abandoned.
     ///
     /// # Errors
     ///
@@ -354,8 +355,8 @@ impl<E> VectorEnv<E> {
         self.envs
     }
 
-    /// Whether the last step ended the episode of an environment that has not been reset since, unless
-    /// the mode is `SameStep`, which resets at once.
+    /// Whether the last step ended the episode of an environment that has not been reset since,
+    /// unless the mode is `SameStep`, which resets at once.
     fn is_over(&self, index: usize) -> bool {
         self.terminated[index] || self.truncated[index]
     }

@@ -1,7 +1,7 @@
 //! Once an environment has been made, resetting and stepping it allocates nothing.
 
-// `GlobalAlloc` is an unsafe trait, and an allocator is the only place where every allocation can be
-// counted. The one here passes each call on to the system's.
+// `GlobalAlloc` is an unsafe trait, and an allocator is the only place where every allocation can
+// be counted. The one here passes each call on to the system's.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,4 +1,5 @@
-//! Environments under random actions, against Gymnasium.
+//! Environments under random actions, against Gymnasium. Starts differ, and so do rewards: what a
+//! call returns is the number of steps.
 
 use anyhow::{Result, ensure};
 use reflux_envs::{
@@ -10,9 +11,9 @@ use super::case::{Case, Group, Threads, Work};
 
 pub(crate) const GROUP: Group = Group {
     name: "envs",
-    about: "steps under random actions, resets included; the time is that of all steps of a call, an \
-            item is one step of one environment. `gymnasium.make(name)` with its wrappers, and `bare` \
-            without; `x 64` are 64 environments stepped together, `SyncVectorEnv` there, with \
+    about: "steps under random actions, resets included; the time is that of all steps of a call, \
+            an item is one step of one environment. `gymnasium.make(name)` with its wrappers, and \
+            `bare` without; `x 64` are 64 environments stepped together, `SyncVectorEnv` there, with \
             next-step autoreset on both sides; `arrays` is Gymnasium's own CartPole for vectors, \
             which computes with whole NumPy arrays, against the same `VectorEnv` here.",
     peer: "Gymnasium, which takes seconds",

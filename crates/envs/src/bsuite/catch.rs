@@ -16,18 +16,19 @@ static ACTION_SPACE: Space = Space::Discrete { n: ACTIONS };
 
 /// Catch a falling ball with a paddle that moves along the lowest row.
 ///
-/// - Actions 0, 1 and 2 move the paddle to the left, not at all, and to the right by one column. The
-///   ball falls one row a step, straight down.
-/// - The observation, shape `[rows, columns]`, is 1 where the ball or the paddle is and 0 elsewhere.
-/// - The last step gives reward 1 if the ball falls onto the paddle and -1 if it does not; the others
-///   give 0.
+/// - Actions 0, 1 and 2 move the paddle to the left, not at all, and to the right by one column.
+///   The ball falls one row a step, straight down.
+/// - The observation, shape `[rows, columns]`, is 1 where the ball or the paddle is and 0
+///   elsewhere.
+/// - The last step gives reward 1 if the ball falls onto the paddle and -1 if it does not; the
+///   others give 0.
 /// - The episode terminates when the ball is in the lowest row, after `rows - 1` steps. There is no
 ///   time limit.
-/// - The ball starts in the highest row in any column, each as likely as the others; the paddle in the
-///   middle column (to the right of the middle if their number is even).
+/// - The ball starts in the highest row in any column, each as likely as the others; the paddle in
+///   the middle column (to the right of the middle if their number is even).
 ///
-/// [`Catch::default`] is bsuite's, 10 rows and 5 columns: Osband et al. (2020), [Behaviour suite for
-/// reinforcement learning](https://openreview.net/forum?id=rygf-kSYwH).
+/// [`Catch::default`] is bsuite's, 10 rows and 5 columns: Osband et al. (2020), [Behaviour suite
+/// for reinforcement learning](https://openreview.net/forum?id=rygf-kSYwH).
 ///
 /// # Differences from bsuite
 ///
@@ -100,13 +101,13 @@ impl Catch {
         self.lifecycle.has_begun().then_some(self.state)
     }
 
-    /// Goes on from `state` as a running episode, and returns its observation. The random generator is
-    /// left alone.
+    /// Goes on from `state` as a running episode, and returns its observation. The random generator
+    /// is left alone.
     ///
     /// # Errors
     ///
-    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if something is off the screen, or the ball
-    /// in the lowest row, where the episode is over. The elements are row, ball and paddle.
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if something is off the screen, or the
+    /// ball in the lowest row, where the episode is over. The elements are row, ball and paddle.
     pub fn set_state(&mut self, state: CatchState) -> Result<&[f32]> {
         self.check(state, self.rows - 2)?;
         self.begin(state);

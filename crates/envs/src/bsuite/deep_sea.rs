@@ -1,5 +1,5 @@
-//! Deep sea, as bsuite defines it (Osband et al., "Deep exploration via randomized value functions",
-//! JMLR 20, 2019, and "Behaviour suite for reinforcement learning", ICLR 2020).
+//! Deep sea, as bsuite defines it (Osband et al., "Deep exploration via randomized value
+//! functions", JMLR 20, 2019, and "Behaviour suite for reinforcement learning", ICLR 2020).
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -19,26 +19,26 @@ static ACTION_SPACE: Space = Space::Discrete { n: ACTIONS };
 /// Dive to the bottom of the sea, always to the right, for a treasure that only a diver finds who
 /// explores with a plan: of the 2^N ways down, one leads to it.
 ///
-/// - The sea is a grid of N rows and N columns. The diver starts at the top left and sinks one row a
-///   step. One of the actions 0 and 1 moves a column to the right, the other to the left; which is
-///   which differs from cell to cell ([`right_action`](Self::right_action)). At the edges the column
-///   stays.
-/// - The observation, shape `[N, N]`, is 1 where the diver is and 0 elsewhere; 0 everywhere after the
-///   last step.
+/// - The sea is a grid of N rows and N columns. The diver starts at the top left and sinks one row
+///   a step. One of the actions 0 and 1 moves a column to the right, the other to the left; which
+///   is which differs from cell to cell ([`right_action`](Self::right_action)). At the edges the
+///   column stays.
+/// - The observation, shape `[N, N]`, is 1 where the diver is and 0 elsewhere; 0 everywhere after
+///   the last step.
 /// - A step to the right costs 0.01 / N, whether it succeeds or not. One to the right from the last
 ///   column, which only the last row can be in, gives 1. Every other reward is 0.
 /// - The episode terminates after N steps. There is no time limit.
-/// - [`stochastic`](Self::stochastic) makes a step to the right fail, leaving the column as it is, with
-///   probability 1/N, and adds standard normal noise to the reward of the last step in the first and
-///   in the last column.
+/// - [`stochastic`](Self::stochastic) makes a step to the right fail, leaving the column as it is,
+///   with probability 1/N, and adds standard normal noise to the reward of the last step in the
+///   first and in the last column.
 ///
 /// # Differences from bsuite
 ///
-/// None in the dynamics: the tests replay episodes recorded from bsuite 0.3.6. Seeds, for the mapping
-/// of actions as well, give other numbers; to replay use [`with_mapping`](Self::with_mapping) and
-/// [`step_given`](Self::step_given). bsuite starts the next episode by itself at a step after the
-/// end, which here is [`StepAfterEnd`](crate::Error::StepAfterEnd);
-/// [`VectorEnv`](crate::VectorEnv) does it.
+/// None in the dynamics: the tests replay episodes recorded from bsuite 0.3.6. Seeds, for the
+/// mapping of actions as well, give other numbers; to replay use
+/// [`with_mapping`](Self::with_mapping) and [`step_given`](Self::step_given). bsuite starts the
+/// next episode by itself at a step after the end, which here is
+/// [`StepAfterEnd`](crate::Error::StepAfterEnd); [`VectorEnv`](crate::VectorEnv) does it.
 ///
 /// The task is from Osband et al. (2019), [Deep exploration via randomized value
 /// functions](https://jmlr.org/papers/v20/18-339.html).
@@ -89,8 +89,8 @@ pub struct DeepSeaChance {
 }
 
 impl DeepSea {
-    /// A deterministic sea of `size` rows and columns, in which the action that means right is drawn
-    /// for each cell, from a generator of its own that starts from `mapping_seed`.
+    /// A deterministic sea of `size` rows and columns, in which the action that means right is
+    /// drawn for each cell, from a generator of its own that starts from `mapping_seed`.
     ///
     /// # Errors
     ///
@@ -102,13 +102,13 @@ impl DeepSea {
         Ok(Self::of_legal_size(size, mapping))
     }
 
-    /// A deterministic sea in which `mapping[row * size + column]`, 0 or 1, is the action that means
-    /// right. All 1 is bsuite's `randomize_actions=False`.
+    /// A deterministic sea in which `mapping[row * size + column]`, 0 or 1, is the action that
+    /// means right. All 1 is bsuite's `randomize_actions=False`.
     ///
     /// # Errors
     ///
-    /// [`Setting`](crate::Error::Setting) if the size is 0 or above 4096, the mapping's length is not
-    /// its square, or one of its elements is neither 0 nor 1.
+    /// [`Setting`](crate::Error::Setting) if the size is 0 or above 4096, the mapping's length is
+    /// not its square, or one of its elements is neither 0 nor 1.
     pub fn with_mapping(size: usize, mapping: &[u8]) -> Result<Self> {
         check_size(size)?;
         check_mapping(size, mapping)?;
@@ -196,8 +196,8 @@ impl DeepSea {
         }
     }
 
-    /// [`step`](Env::step) where chance is not drawn but given, to replay what has been recorded. In
-    /// a deterministic sea it has no effect.
+    /// [`step`](Env::step) where chance is not drawn but given, to replay what has been recorded.
+    /// In a deterministic sea it has no effect.
     ///
     /// # Errors
     ///
@@ -346,8 +346,8 @@ mod tests {
 
     #[test]
     fn the_stochastic_sea_has_wind_and_noise() {
-        // Right all the way arrives in the last column with probability (1 - 1/N)^(N-1). The noise of
-        // an episode to the left, which ends in the first column, is normal: mean 0, variance 1.
+        // Right all the way arrives in the last column with probability (1 - 1/N)^(N-1). The noise
+        // of an episode to the left, which ends in the first column, is normal: mean 0, variance 1.
         const EPISODES: usize = 20_000;
         let mut env = DeepSea::new(5, 0).unwrap().stochastic().with_move_cost(0.0).unwrap();
         env.reset(Some(1)).unwrap();

@@ -1,7 +1,7 @@
-//! The acrobot of Sutton, "Generalization in reinforcement learning: successful examples using sparse
-//! coarse coding", NeurIPS 1995, with the equations of Sutton and Barto's book, as Gymnasium's
-//! Acrobot-v1 computes them: one Runge-Kutta step of 0.2 s an action, arithmetic in `f64` in
-//! Gymnasium's order.
+//! The acrobot of Sutton, "Generalization in reinforcement learning: successful examples using
+//! sparse coarse coding", NeurIPS 1995, with the equations of Sutton and Barto's book, as
+//! Gymnasium's Acrobot-v1 computes them: one Runge-Kutta step of 0.2 s an action, arithmetic in
+//! `f64` in Gymnasium's order.
 
 use std::f64::consts::PI;
 use std::sync::LazyLock;
@@ -58,13 +58,13 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| {
 ///
 /// # Differences from Gymnasium
 ///
-/// Seeds and steps after the end, as with [`CartPole`](crate::CartPole). Sine and cosine are those of
-/// the `libm` crate, the same on every machine; Gymnasium takes NumPy's, which may differ from one
-/// kind of processor to the next in the last bit. The tests replay 20 episodes of 100 random actions
-/// and one that swings up: observations are equal bit for bit, states (`f64`) to 10^-13. A double
-/// pendulum is chaotic, though: after 500 random actions, 18 of 20 states were equal to 10^-11, and the
-/// worst to 5 * 10^-8. The first observation after a reset may differ in its last bit, because
-/// Gymnasium computes it, and nothing else, in single precision.
+/// Seeds and steps after the end, as with [`CartPole`](crate::CartPole). Sine and cosine are those
+/// of the `libm` crate, the same on every machine; Gymnasium takes NumPy's, which may differ from
+/// one kind of processor to the next in the last bit. The tests replay 20 episodes of 100 random
+/// actions and one that swings up: observations are equal bit for bit, states (`f64`) to 10^-13. A
+/// double pendulum is chaotic, though: after 500 random actions, 18 of 20 states were equal to
+/// 10^-11, and the worst to 5 * 10^-8. The first observation after a reset may differ in its last
+/// bit, because Gymnasium computes it, and nothing else, in single precision.
 ///
 /// ```
 /// use reflux_envs::{Acrobot, Env};
@@ -104,12 +104,13 @@ impl Acrobot {
     }
 
     /// Goes on from `state`, in the order of [`state`](Self::state), as a running episode, and
-    /// returns its observation. The random generator is left alone. Only the next step looks whether the free end is above the bar.
+    /// returns its observation. The random generator is left alone. Only the next step looks
+    /// whether the free end is above the bar.
     ///
     /// # Errors
     ///
-    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if an angle is not in `[-pi, pi]`, the first
-    /// velocity not within 4 pi of 0, or the second not within 9 pi (or any of them is NaN).
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if an angle is not in `[-pi, pi]`, the
+    /// first velocity not within 4 pi of 0, or the second not within 9 pi (or any of them is NaN).
     pub fn set_state(&mut self, state: [f64; 4]) -> Result<&[f32]> {
         check_state(&state, &RANGES)?;
         self.begin(state);
@@ -226,7 +227,8 @@ mod tests {
     /// Kinetic plus potential energy in joules, from the mechanics of two links, not from the
     /// equations of motion above.
     fn energy([a, b, va, vb]: [f64; 4]) -> f64 {
-        // Centres of mass: (sin a, -cos a) / 2 and (sin a + sin(a + b) / 2, -cos a - cos(a + b) / 2).
+        // Centres of mass: (sin a, -cos a) / 2 and (sin a + sin(a + b) / 2, -cos a - cos(a + b) /
+        // 2).
         let (w1, w2) = (va, va + vb);
         let speed_1 = (0.5 * w1).powi(2);
         let speed_2 = w1 * w1 + 0.25 * w2 * w2 + w1 * w2 * b.cos();

@@ -64,7 +64,8 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| {
 /// - Starts are uniform in `[-0.05, 0.05]` there and here, but are drawn from our own generator
 ///   (xoshiro256++ instead of NumPy's PCG64), so a seed gives another start than it gives there.
 ///   Use [`set_state`](Self::set_state) to begin where a recorded episode begins.
-/// - Stepping after the end is [`StepAfterEnd`](crate::Error::StepAfterEnd); Gymnasium warns and goes on.
+/// - Stepping after the end is [`StepAfterEnd`](crate::Error::StepAfterEnd); Gymnasium warns and
+///   goes on.
 /// - Sine and cosine are computed by this crate, so that a seed gives the same episode on every
 ///   machine. They can differ in the last bit of `f64` from the C library's, which Gymnasium uses.
 ///   One step seldom shows it, and then only in the last bits of [`state`](Self::state). But an
@@ -116,8 +117,8 @@ impl CartPole {
     ///
     /// # Errors
     ///
-    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if the position is not within 2.4 m, the angle not within 12
-    /// degrees, or a velocity not within 10^6 of 0 (or any of them is NaN).
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if the position is not within 2.4 m, the
+    /// angle not within 12 degrees, or a velocity not within 10^6 of 0 (or any of them is NaN).
     pub fn set_state(&mut self, state: [f64; 4]) -> Result<&[f32]> {
         check(&state)?;
         self.begin(state);

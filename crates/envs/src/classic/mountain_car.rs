@@ -36,20 +36,22 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| Space::Box {
 ///   `[-1.2, 0.6]`, and velocity, in `[-0.07, 0.07]` a step. The task has units of its own; the
 ///   valley's floor is near -0.52, its height is `sin(3 position)`.
 /// - Each step gives reward -1, the terminating one too.
-/// - The episode terminates when the car is at position 0.5 or beyond and does not move to the left.
-///   The left end of the track stops the car.
+/// - The episode terminates when the car is at position 0.5 or beyond and does not move to the
+///   left. The left end of the track stops the car.
 /// - It starts uniformly in `[-0.6, -0.4]`, at rest.
 ///
 /// [`MountainCar::new`] has no time limit; [`MountainCar::v0`] is truncated at 200 steps and
-/// corresponds to Gymnasium's MountainCar-v0. The task is from Moore (1990), [Efficient memory-based
-/// learning for robot control](https://www.cl.cam.ac.uk/techreports/UCAM-CL-TR-209.html).
+/// corresponds to Gymnasium's MountainCar-v0. The task is from Moore (1990), [Efficient
+/// memory-based learning for robot
+/// control](https://www.cl.cam.ac.uk/techreports/UCAM-CL-TR-209.html).
 ///
 /// # Differences from Gymnasium
 ///
 /// Seeds and steps after the end, as with [`CartPole`](crate::CartPole). The cosine is that of the
-/// `libm` crate, the same on every machine; Gymnasium takes the C library's, from which it differs in
-/// the last bit at 3 of 100 angles. That seldom reaches the velocity, to which little is added at a
-/// time: the tests replay 22 episodes, and all observations and last states are equal bit for bit.
+/// `libm` crate, the same on every machine; Gymnasium takes the C library's, from which it differs
+/// in the last bit at 3 of 100 angles. That seldom reaches the velocity, to which little is added
+/// at a time: the tests replay 22 episodes, and all observations and last states are equal bit for
+/// bit.
 ///
 /// ```
 /// use reflux_envs::{Env, MountainCar};
@@ -94,13 +96,13 @@ impl MountainCar {
         self.lifecycle.has_begun().then_some(self.state)
     }
 
-    /// Goes on from position and velocity as a running episode, and returns its observation. The random
-    /// generator is left alone.
+    /// Goes on from position and velocity as a running episode, and returns its observation. The
+    /// random generator is left alone.
     ///
     /// # Errors
     ///
-    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if the position is not in `[-1.2, 0.6]` or
-    /// the velocity not in `[-0.07, 0.07]` (or one of them is NaN).
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if the position is not in `[-1.2, 0.6]`
+    /// or the velocity not in `[-0.07, 0.07]` (or one of them is NaN).
     pub fn set_state(&mut self, state: [f64; 2]) -> Result<&[f32]> {
         check_state(&state, &RANGES)?;
         self.begin(state);

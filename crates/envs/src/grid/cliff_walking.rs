@@ -17,18 +17,19 @@ const FALL: f32 = -100.0;
 /// goal at the bottom right.
 ///
 /// - Actions 0, 1, 2 and 3 are up, right, down and left.
-/// - The observation, a [`Space::Discrete`], is the number of the cell, `row * 12 + column`: 36 is the
-///   start, 47 the goal. [`OneHot`](crate::OneHot) makes a vector of it, for a network.
-/// - Each step gives reward -1; one that leads to the cliff, the cells between start and goal, gives
-///   -100 and leads back to the start, and the episode goes on.
+/// - The observation, a [`Space::Discrete`], is the number of the cell, `row * 12 + column`: 36 is
+///   the start, 47 the goal. [`OneHot`](crate::OneHot) makes a vector of it, for a network.
+/// - Each step gives reward -1; one that leads to the cliff, the cells between start and goal,
+///   gives -100 and leads back to the start, and the episode goes on.
 /// - The episode terminates at the goal.
-/// - [`CliffWalking::slippery`] goes where it should with probability 1/3 and at a right angle to it
-///   with probability 1/3 for each side.
+/// - [`CliffWalking::slippery`] goes where it should with probability 1/3 and at a right angle to
+///   it with probability 1/3 for each side.
 ///
 /// As in Gymnasium, there is no time limit: put a policy that may never arrive into a
 /// [`TimeLimit`](crate::TimeLimit). [`new`](Self::new) corresponds to Gymnasium's CliffWalking-v1,
 /// [`slippery`](Self::slippery) to CliffWalkingSlippery-v1. The task is example 6.6 of Sutton and
-/// Barto, [Reinforcement learning: an introduction](http://incompleteideas.net/book/the-book-2nd.html).
+/// Barto, [Reinforcement learning: an
+/// introduction](http://incompleteideas.net/book/the-book-2nd.html).
 ///
 /// # Differences from Gymnasium
 ///
@@ -75,9 +76,9 @@ impl CliffWalking {
         self.slippery
     }
 
-    /// What may come of `action` in `state`; empty for an action or a state that there is not. This is
-    /// Gymnasium's table `P`, for planning and for exact values. As there, the cliff and the goal have
-    /// transitions too, though no episode goes on from them.
+    /// What may come of `action` in `state`; empty for an action or a state that there is not. This
+    /// is Gymnasium's table `P`, for planning and for exact values. As there, the cliff and the
+    /// goal have transitions too, though no episode goes on from them.
     pub fn transitions(&self, state: usize, action: usize) -> &[Transition] {
         self.table.transitions(state, action)
     }

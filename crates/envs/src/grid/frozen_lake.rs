@@ -2,7 +2,7 @@
 
 use super::map::{LakeMap, Tile};
 use super::tabular::{Table, Transition, Walk};
-use super::{Direction, Grid, slips};
+use super::{Direction, slips};
 use crate::saved::saved;
 use crate::{Env, Error, Result, Space, Step, TimeLimit};
 
@@ -39,18 +39,18 @@ impl Default for LakeRewards {
 /// - A step to the goal gives reward 1, every other one 0; [`with_rewards`](Self::with_rewards)
 ///   changes that.
 /// - The episode terminates at a goal and in a hole.
-/// - The ice is slippery: a step goes where it should with probability 1/3 and at a right angle to it
-///   with probability 1/3 for each side. See [`with_success_rate`](Self::with_success_rate) and
+/// - The ice is slippery: a step goes where it should with probability 1/3 and at a right angle to
+///   it with probability 1/3 for each side. See [`with_success_rate`](Self::with_success_rate) and
 ///   [`not_slippery`](Self::not_slippery). A step off the map leads nowhere.
 ///
-/// [`FrozenLake::new`] has no time limit. [`FrozenLake::v1`] and [`FrozenLake::v1_8x8`] correspond to
-/// Gymnasium's FrozenLake-v1 (truncated at 100 steps) and FrozenLake8x8-v1 (200 steps).
+/// [`FrozenLake::new`] has no time limit. [`FrozenLake::v1`] and [`FrozenLake::v1_8x8`] correspond
+/// to Gymnasium's FrozenLake-v1 (truncated at 100 steps) and FrozenLake8x8-v1 (200 steps).
 ///
 /// # Differences from Gymnasium
 ///
-/// The transitions are Gymnasium's, which the tests compare one by one: probabilities, states, rewards
-/// and ends. Seeds differ, because slips are drawn from our own generator; to replay what has been
-/// recorded use [`step_given`](Self::step_given). Stepping after the end is
+/// The transitions are Gymnasium's, which the tests compare one by one: probabilities, states,
+/// rewards and ends. Seeds differ, because slips are drawn from our own generator; to replay what
+/// has been recorded use [`step_given`](Self::step_given). Stepping after the end is
 /// [`StepAfterEnd`](crate::Error::StepAfterEnd).
 ///
 /// ```
@@ -149,8 +149,8 @@ impl FrozenLake {
         self.rewards
     }
 
-    /// What may come of `action` in `state`; empty for an action or a state that there is not. This is
-    /// Gymnasium's table `P`, for planning and for exact values.
+    /// What may come of `action` in `state`; empty for an action or a state that there is not. This
+    /// is Gymnasium's table `P`, for planning and for exact values.
     pub fn transitions(&self, state: usize, action: usize) -> &[Transition] {
         self.table.transitions(state, action)
     }
@@ -226,8 +226,7 @@ fn check_rewards(rewards: LakeRewards) -> Result<()> {
 }
 
 fn table(map: &LakeMap, success_rate: f64, rewards: LakeRewards) -> Table {
-    let grid = Grid { rows: map.rows(), columns: map.columns() };
-    let tiles = map.tiles();
+    let (grid, tiles) = (map.grid(), map.tiles());
     let transition = |cell: usize, action: usize, probability: f64| {
         let next_state = grid.neighbour(cell, DIRECTIONS[action]);
         let (reward, terminated) = match tiles[next_state] {
@@ -257,8 +256,8 @@ mod tests {
 
     #[test]
     fn the_value_of_the_slippery_lake_is_the_published_one() {
-        // Gymnasium's registration says that the best policy reaches the goal of FrozenLake-v1 in 74%
-        // of episodes of 100 steps, that of FrozenLake8x8-v1 (200 steps) in 91%.
+        // Gymnasium's registration says that the best policy reaches the goal of FrozenLake-v1 in
+        // 74% of episodes of 100 steps, that of FrozenLake8x8-v1 (200 steps) in 91%.
         for (env, optimum) in [(FrozenLake::v1(), 0.74), (FrozenLake::v1_8x8(), 0.91)] {
             let lake = env.inner();
             let cells = lake.map().rows() * lake.map().columns();

@@ -4,6 +4,8 @@ use std::fmt;
 
 use rand::Rng;
 
+use super::{Direction, Grid};
+
 /// So many random maps are tried before it is an error that none has a way to the goal.
 const TRIES: usize = 10_000;
 /// A lake keeps the transitions of every cell, about half a kilobyte each.
@@ -122,8 +124,8 @@ impl LakeMap {
     ///
     /// # Errors
     ///
-    /// [`MapError`] if there is no cell, a row has another length than the first, a letter is no tile,
-    /// or there is no S.
+    /// [`MapError`] if there is no cell, a row has another length than the first, a letter is no
+    /// tile, or there is no S.
     pub fn new(rows: &[impl AsRef<str>]) -> Result<Self, MapError> {
         let columns = rows.first().map_or(0, |row| row.as_ref().chars().count());
         check_size(rows.len(), columns)?;
@@ -224,6 +226,10 @@ impl LakeMap {
         inside.then(|| self.tiles[row * self.columns + column])
     }
 
+    pub(super) fn grid(&self) -> Grid {
+        Grid { rows: self.rows(), columns: self.columns }
+    }
+
     /// All tiles, row after row: a cell's position is its number.
     pub(super) fn tiles(&self) -> &[Tile] {
         &self.tiles
@@ -241,8 +247,7 @@ impl LakeMap {
                 Tile::Start | Tile::Frozen => {}
             }
             if !std::mem::replace(&mut seen[cell], true) {
-                let grid = super::Grid { rows: self.rows(), columns: self.columns };
-                frontier.extend(super::Direction::ALL.map(|way| grid.neighbour(cell, way)));
+                frontier.extend(Direction::ALL.map(|way| self.grid().neighbour(cell, way)));
             }
         }
         false

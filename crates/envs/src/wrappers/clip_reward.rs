@@ -1,5 +1,6 @@
-//! Rewards within bounds, as Mnih et al., "Human-level control through deep reinforcement learning",
-//! Nature 518, 2015, have them, so that one learning rate serves games of different scores.
+//! Rewards within bounds, as Mnih et al., "Human-level control through deep reinforcement
+//! learning", Nature 518, 2015, have them, so that one learning rate serves games of different
+//! scores.
 
 use super::inner;
 use crate::saved::saved;

@@ -9,13 +9,13 @@ use crate::{Env, Error, Result, Space, Step};
 /// deviation, as Gymnasium's `NormalizeObservation` does.
 ///
 /// Every observation counts, those after a reset too, until the statistics are
-/// [frozen](Self::freeze): evaluation and deployment must see the numbers that training saw, so train,
-/// freeze, and hand the [`statistics`](Self::statistics) on
+/// [frozen](Self::freeze): evaluation and deployment must see the numbers that training saw, so
+/// train, freeze, and hand the [`statistics`](Self::statistics) on
 /// ([`with_statistics`](Self::with_statistics)).
 ///
 /// Gymnasium keeps the mean in `f32`, this crate in `f64`; the tests compare with it to 1 part in
-/// 1,000. The same observation is not the same after more steps: a replay buffer should hold what was
-/// given at the time, or, better, the observations themselves.
+/// 1,000. The same observation is not the same after more steps: a replay buffer should hold what
+/// was given at the time, or, better, the observations themselves.
 ///
 /// ```
 /// use reflux_envs::{CartPole, Env, NormalizeObservation};
@@ -37,6 +37,7 @@ pub struct NormalizeObservation<E> {
     env: E,
     statistics: RunningMeanStd,
     frozen: bool,
+    #[cfg_attr(feature = "serde", serde(skip))]
     observation: Vec<f32>,
     #[cfg_attr(feature = "serde", serde(skip, default = "Space::nothing"))]
     space: Space,
@@ -101,7 +102,8 @@ impl<E: Env> NormalizeObservation<E> {
     fn restore(&mut self) -> Result<()> {
         check_len(&self.env, &self.statistics)?;
         self.space = unbounded(self.env.observation_space());
-        check_observation(&self.observation, self.space.len())
+        self.observation = vec![0.0; self.space.len()];
+        Ok(())
     }
 }
 

@@ -54,7 +54,10 @@ impl<E: Env> OneHot<E> {
     #[cfg(feature = "serde")]
     fn restore(&mut self) -> Result<()> {
         self.prepare()?;
-        check_index(self.hot as f32, self.observation.len())?;
+        let n = self.observation.len();
+        if self.hot >= n {
+            return Err(Error::ObservationNotInSpace { value: self.hot as f32, n });
+        }
         self.observation[self.hot] = 1.0;
         Ok(())
     }

@@ -50,7 +50,8 @@ impl RunningMeanStd {
     /// # Errors
     ///
     /// [`ObservationLength`](crate::Error::ObservationLength) or
-    /// [`ObservationNotFinite`](crate::Error::ObservationNotFinite); the statistics are as they were.
+    /// [`ObservationNotFinite`](crate::Error::ObservationNotFinite); the statistics are as they
+    /// were.
     pub fn update(&mut self, observation: &[f32]) -> Result<()> {
         check_observation(observation, self.mean.len())?;
         let total = self.count + 1.0;
@@ -75,7 +76,9 @@ impl RunningMeanStd {
         check_observation(observation, self.mean.len())?;
         for ((value, mean), variance) in observation.iter_mut().zip(&self.mean).zip(&self.variance)
         {
-            *value = ((f64::from(*value) - mean) / (variance + Self::EPSILON).sqrt()) as f32;
+            let normal = (f64::from(*value) - mean) / (variance + Self::EPSILON).sqrt();
+            // The largest numbers, divided by almost 0, would be infinite.
+            *value = normal.clamp(f32::MIN.into(), f32::MAX.into()) as f32;
         }
         Ok(())
     }
@@ -90,8 +93,8 @@ impl RunningMeanStd {
         &self.variance
     }
 
-    /// The number of observations, and 0.0001 for the mean of 0 and the variance of 1 that are there
-    /// from the beginning.
+    /// The number of observations, and 0.0001 for the mean of 0 and the variance of 1 that are
+    /// there from the beginning.
     pub fn count(&self) -> f64 {
         self.count
     }
@@ -137,6 +140,18 @@ mod tests {
         let mut observation = [4.0 + 9.5_f32.sqrt(), 1004.0];
         statistics.normalize(&mut observation).unwrap();
         assert!((observation[0] - 1.0).abs() < 1e-3, "{observation:?}");
+    }
+
+    #[test]
+    fn the_largest_numbers_stay_finite() {
+        let mut statistics = RunningMeanStd::new(1);
+        statistics.update(&[1e-20]).unwrap();
+        let mut observation = [f32::MAX];
+        statistics.normalize(&mut observation).unwrap();
+        assert!(observation[0].is_finite(), "{observation:?}");
+        statistics.update(&[f32::MAX]).unwrap();
+        statistics.update(&[f32::MIN]).unwrap();
+        assert!(statistics.variance()[0].is_finite());
     }
 
     #[test]

@@ -29,8 +29,8 @@ macro_rules! table {
 table!(FrozenLake);
 table!(CliffWalking);
 
-/// Compares the whole table of transitions, and then the episodes, in which the recorded outcomes take
-/// the place of chance.
+/// Compares the whole table of transitions, and then the episodes, in which the recorded outcomes
+/// take the place of chance.
 fn compare<E: Table + Clone>(compressed: &[u8], env: &E) {
     let recording = Grid::read(compressed);
     assert_eq!(Some(recording.table.len()), env.observation_space().n());
