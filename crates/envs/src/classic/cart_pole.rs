@@ -3,8 +3,6 @@
 //! SMC-13(5), 1983, as Gymnasium's CartPole-v1 computes it: without friction, one Euler step of
 //! 20 ms an action, arithmetic in `f64` in Gymnasium's order.
 
-mod trig;
-
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
@@ -66,11 +64,11 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| {
 ///   Use [`set_state`](Self::set_state) to begin where a recorded episode begins.
 /// - Stepping after the end is [`StepAfterEnd`](crate::Error::StepAfterEnd); Gymnasium warns and
 ///   goes on.
-/// - Sine and cosine are computed by this crate, so that a seed gives the same episode on every
+/// - Sine and cosine are those of the `libm` crate, so that a seed gives the same episode on every
 ///   machine. They can differ in the last bit of `f64` from the C library's, which Gymnasium uses.
-///   One step seldom shows it, and then only in the last bits of [`state`](Self::state). But an
-///   upright pole is unstable, so under a fixed list of actions the difference can grow over
-///   hundreds of steps until the two episodes part.
+///   One step seldom shows it, and then only in the last bits of [`state`](Self::state); the
+///   recorded episodes never do. But an upright pole is unstable, so under a fixed list of actions
+///   the difference can grow over hundreds of steps until the two episodes part.
 ///
 /// ```
 /// use reflux_envs::{CartPole, Env};
@@ -190,7 +188,7 @@ fn check(state: &[f64; 4]) -> Result<()> {
 /// one rounds differently.
 #[inline]
 fn euler_step([x, x_dot, theta, theta_dot]: [f64; 4], force: f64) -> [f64; 4] {
-    let (sin, cos) = trig::sin_cos(theta);
+    let (sin, cos) = libm::sincos(theta);
     let push = (force + POLE_MASS_LENGTH * (theta_dot * theta_dot) * sin) / TOTAL_MASS;
     let inertia = HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS);
     let theta_acc = (GRAVITY * sin - cos * push) / inertia;
