@@ -72,7 +72,8 @@ pub fn mean_loss<F: Real>(
     }
     let mut workspace = Workspace::new();
     let mut sum = 0.0;
-    for (batch, rows) in inputs.axis_chunks_iter(Axis(0), ROWS_AT_ONCE).zip(rows.chunks(ROWS_AT_ONCE))
+    for (batch, rows) in
+        inputs.axis_chunks_iter(Axis(0), ROWS_AT_ONCE).zip(rows.chunks(ROWS_AT_ONCE))
     {
         mlp.forward(&batch, &mut workspace)?;
         let (outputs, mut gradient) = workspace.outputs_and_gradient_mut();

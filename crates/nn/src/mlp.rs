@@ -147,8 +147,9 @@ impl<F: Real> Mlp<F> {
     /// and 1.
     pub fn blend(&mut self, other: &Self, tau: F) -> Result<()> {
         if self.sequence != other.sequence {
-            let layers =
-                |sequence: &Sequence| sequence.layers.iter().map(|layer| layer.widths().1).collect();
+            let layers = |sequence: &Sequence| {
+                sequence.layers.iter().map(|layer| layer.widths().1).collect()
+            };
             return Err(Error::Shape {
                 what: "the other network's layers",
                 expected: layers(&self.sequence),

@@ -40,12 +40,14 @@ fn a_paused_training_ends_where_an_uninterrupted_one_does() {
     training.run(&mut whole, &mut adam, &mut rng()).unwrap();
 
     let (mut paused, mut adam) = (mlp(), Adam::new(0.01).unwrap());
-    let first = fit
-        .on(&inputs, &mut objective)
-        .augment(jitter)
-        .observe(|epoch| if epoch.number == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        .run(&mut paused, &mut adam, &mut rng())
-        .unwrap();
+    let first =
+        fit.on(&inputs, &mut objective)
+            .augment(jitter)
+            .observe(|epoch| {
+                if epoch.number == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .run(&mut paused, &mut adam, &mut rng())
+            .unwrap();
     assert_eq!((first.epochs(), first.steps()), (4, 28));
     let progress = Progress::new(first.seed(), first.epochs(), first.steps());
     // Another generator, which must not matter.

@@ -56,7 +56,10 @@ fn losses(rng: &mut impl Rng) -> Vec<(&'static str, Loss)> {
         (
             "soft",
             Box::new(move |y, g| {
-                SoftCrossEntropy::new(2.0).unwrap().value_and_gradient(y, &probabilities, g).unwrap()
+                SoftCrossEntropy::new(2.0)
+                    .unwrap()
+                    .value_and_gradient(y, &probabilities, g)
+                    .unwrap()
             }),
         ),
         ("entropy", Box::new(|y, g| Entropy::new().value_and_gradient(y, g).unwrap())),

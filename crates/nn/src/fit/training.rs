@@ -90,7 +90,8 @@ impl<'a, F: Real> Training<'a, F> {
         optimizer.set_learning_rate(initial_rate)?;
         result?;
         if self.fit.best_weights
-            && let Some(parameters) = progress.best.as_ref().and_then(|best| best.parameters.as_ref())
+            && let Some(parameters) =
+                progress.best.as_ref().and_then(|best| best.parameters.as_ref())
         {
             mlp.parameters_mut().copy_from_slice(parameters);
         }

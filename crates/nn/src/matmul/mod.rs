@@ -24,8 +24,8 @@ use ndarray::{ArrayView2, Axis};
 use reflux_softmax::Real;
 use reflux_softmax::simd::{Path, Simd, WithSimd};
 
-use pack::{Pack, panels};
 pub(crate) use pack::panel_width;
+use pack::{Pack, panels};
 use tile::tile;
 pub(crate) use vector::matrix_vector;
 
@@ -50,12 +50,7 @@ pub enum Onto<'a, F> {
 /// `c ← onto + a·b` for `a` `[m, k]`, `b` `[k, n]` and `c` `[m, n]`, which is contiguous.
 ///
 /// The caller has matched the shapes.
-pub fn matmul<F: Real>(
-    a: ArrayView2<'_, F>,
-    b: ArrayView2<'_, F>,
-    c: &mut [F],
-    onto: Onto<'_, F>,
-) {
+pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: &mut [F], onto: Onto<'_, F>) {
     let ((m, k), n) = (a.dim(), b.ncols());
     debug_assert_eq!((b.nrows(), c.len()), (k, m * n));
     if c.is_empty() {
@@ -181,7 +176,9 @@ mod tests {
 
     /// Whole numbers, whose sums are exact: every order of summing gives the same.
     fn numbers(rows: usize, columns: usize, seed: usize) -> Array2<f32> {
-        Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 31 + j * 17 + seed) % 13) as f32 - 6.0)
+        Array2::from_shape_fn((rows, columns), |(i, j)| {
+            ((i * 31 + j * 17 + seed) % 13) as f32 - 6.0
+        })
     }
 
     proptest! {
@@ -230,7 +227,7 @@ mod tests {
             pool.install(|| matmul(a.view(), b.view(), &mut c, Onto::Zero));
             c
         };
-        assert!(301 * 400 * 65 > PARALLEL);
+        const { assert!(301 * 400 * 65 > PARALLEL) };
         let one = product(1);
         for threads in [2, 3, 7] {
             assert_eq!(one, product(threads));

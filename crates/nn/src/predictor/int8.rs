@@ -11,8 +11,8 @@ use reflux_softmax::simd::{Path, Simd, WithSimd};
 
 use super::list_nonzero;
 
-/// Outputs in a panel: the sums of one fill half of the widest register file.
-const WIDTH: usize = 128;
+/// Outputs in a panel: the sums of one fit the registers.
+const WIDTH: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Quantized {
@@ -33,8 +33,7 @@ impl Quantized {
             .map(|row| row.fold(0.0_f32, |max, weight| max.max(weight.abs())) / 127.0)
             .collect();
         let mut panels = Vec::with_capacity(bias.len().div_ceil(WIDTH) * inputs);
-        for (weights, scales) in
-            weights.axis_chunks_iter(Axis(0), WIDTH).zip(scales.chunks(WIDTH))
+        for (weights, scales) in weights.axis_chunks_iter(Axis(0), WIDTH).zip(scales.chunks(WIDTH))
         {
             for column in weights.columns() {
                 let mut quantized = [0; WIDTH];

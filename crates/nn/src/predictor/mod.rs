@@ -34,9 +34,9 @@ use int8::Quantized;
 /// let mut logits = [0.0; 2];
 /// predictor.predict_row(&[0.1, 0.2, 0.3, 0.4], &mut logits)?;
 ///
-/// // A quarter of the memory, about the same answers.
+/// // Less memory, about the same answers.
 /// let mut small = Predictor::int8(&mlp);
-/// assert!(small.weight_bytes() < predictor.weight_bytes() / 3);
+/// assert!(small.weight_bytes() < predictor.weight_bytes() / 2);
 /// let mut close = [0.0; 2];
 /// small.predict_row(&[0.1, 0.2, 0.3, 0.4], &mut close)?;
 /// assert!((logits[0] - close[0]).abs() < 0.01);
@@ -171,10 +171,9 @@ impl Predictor {
         outputs: &mut ArrayRef2<f32>,
     ) -> Result<()> {
         let rows = inputs.nrows();
-        for (what, width, got) in [
-            ("inputs", self.inputs, inputs.shape()),
-            ("outputs", self.outputs, outputs.shape()),
-        ] {
+        for (what, width, got) in
+            [("inputs", self.inputs, inputs.shape()), ("outputs", self.outputs, outputs.shape())]
+        {
             if got != [rows, width] {
                 return Err(Error::Shape { what, expected: vec![rows, width], got: got.to_vec() });
             }

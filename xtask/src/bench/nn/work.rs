@@ -1,12 +1,12 @@
 //! What is timed. `xtask/peers/nn.py` and `xtask/peers/rust-nn` do the same with the same numbers.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayRef2, ArrayView2};
-use reflux_nn::{Adam, Mlp, MlpConfig, Onto, Optimizer, Regression, Workspace, matmul};
+use reflux_nn::{Adam, Mlp, MlpConfig, Onto, Optimizer, Predictor, Regression, Workspace, matmul};
 use reflux_softmax::{CrossEntropy, Distillation};
 
 use super::super::case::Work;
-use super::{Loss, Shape};
+use super::{Bits, Loss, Shape};
 
 /// Small, so that a network that sees the same batch thousands of times does not learn it by heart:
 /// gradients that vanish are slower to compute with.
@@ -29,10 +29,29 @@ pub(super) fn training(shape: Shape, loss: Loss) -> Result<Work> {
     Ok(Box::new(move || step().map(|_| agreed)))
 }
 
-pub(super) fn inference(shape: Shape) -> Result<Work> {
+pub(super) fn inference(shape: Shape, bits: Bits) -> Result<Work> {
     let (mlp, inputs) = (network(shape)?, inputs(shape));
-    let mut workspace = Workspace::new();
-    Ok(Box::new(move || Ok(f64::from(mlp.forward(&inputs, &mut workspace)?[[0, 0]]))))
+    let mut outputs = Array2::zeros((shape.batch, mlp.config().outputs()));
+    let mut predictor = Predictor::new(&mlp);
+    predictor.predict_into(&inputs, &mut outputs)?;
+    let agreed = f64::from(outputs[[0, 0]]);
+    if bits == Bits::Eight {
+        predictor = Predictor::int8(&mlp);
+        predictor.predict_into(&inputs, &mut outputs)?;
+        let close = f64::from(outputs[[0, 0]]);
+        ensure!((close - agreed).abs() < 0.02 * agreed.abs(), "8 bits: {close}, not {agreed}");
+    }
+    if shape.batch == 1 {
+        let (input, mut output) = (inputs.into_raw_vec_and_offset().0, vec![0.0; outputs.len()]);
+        return Ok(Box::new(move || {
+            predictor.predict_row(&input, &mut output)?;
+            Ok(agreed)
+        }));
+    }
+    Ok(Box::new(move || {
+        predictor.predict_into(&inputs, &mut outputs)?;
+        Ok(agreed)
+    }))
 }
 
 /// A training step as one writes it with `reflux-nn`; the loss before it.
