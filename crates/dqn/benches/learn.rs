@@ -5,13 +5,14 @@ use std::hint::black_box;
 use criterion::Criterion;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use reflux_dqn::{Dqn, DqnConfig, LinearSchedule, Result, Transition};
+use reflux_dqn::{Dqn, DqnConfig, Result, Schedule, Transition};
 use reflux_replay::{Prioritized, Sampler, Uniform};
 
 /// An agent in the CartPole setting whose buffer holds 50,000 made-up transitions.
 fn agent<S: Sampler>(sampler: S) -> Result<Dqn<S>> {
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
-    let config = DqnConfig::cart_pole().with_epsilon(LinearSchedule::constant(0.0)?)?;
+    let config =
+        DqnConfig::cart_pole().with_epsilon(Schedule::constant(0.0)?)?.with_learning_starts(0);
     let mut agent = Dqn::new(4, 2, config, sampler, rng)?;
     for i in 0..50_000 {
         let observation = [0, 1, 2, 3].map(|j| ((i * 4 + j) as f32).sin());
@@ -21,6 +22,8 @@ fn agent<S: Sampler>(sampler: S) -> Result<Dqn<S>> {
             reward: 1.0,
             next_observation: &observation.map(|x| x + 0.01),
             terminated: i % 100 == 0,
+            truncated: false,
+            teacher: None,
         })?;
     }
     Ok(agent)

@@ -1,25 +1,31 @@
 //! The agent: Q-learning with a deep network, a target network and replayed experience.
 //!
 //! ```text
-//! y = r                                                    where s' is terminal, else
-//! y = r + γ·Q(s', argmax_a Q(s', a; θ); θ⁻)                double (van Hasselt et al. 2016)
-//! y = r + γ·max_a Q(s', a; θ⁻)                             plain (Mnih et al. 2015)
-//! L(θ) = mean over the batch of  w·Huber(Q(s, a; θ) − y)   w: Schaul et al. 2016
+//! R = r_1 + γ·r_2 + … + γⁿ⁻¹·r_n,   d = γⁿ, or 0 where the task is over   (Sutton 1988)
+//! a* = argmax_a Q(s', a; θ)                            double (van Hasselt et al. 2016)
+//! a* = argmax_a Q(s', a; θ⁻)                           plain (Mnih et al. 2015)
+//! y = R + d·Z(s', a*; θ⁻)        Z: the value, or its quantiles or distribution, see `values`
+//! L(θ) = mean over the batch of  w·ℓ(Z(s, a; θ), y)    w: Schaul et al. 2016
 //! ```
 
-use ndarray::{ArrayView2, Zip};
+use ndarray::{ArrayView2, aview1};
 use rand::Rng;
 use reflux_envs::Env;
-use reflux_nn::{Adam, Mlp, MlpConfig, Optimizer, Workspace, argmax, clip_norm};
+use reflux_nn::{Adam, Mlp, Optimizer, Predictor, Workspace, clip_norm};
 use reflux_replay::{Batch, Buffer, Sampler};
 
 use crate::memory::{Memory, Sampled, check_observation};
-use crate::{DqnConfig, Error, Result, Transition};
+use crate::policy::Greedy;
+use crate::terms::extra_terms;
+use crate::{DqnConfig, Error, QNetwork, Result, Transition, Values};
+
+/// From this many steps between two rounds of updates on, it pays to pack the weights for acting.
+const STEPS_THAT_PAY_FOR_PACKING: u64 = 32;
 
 /// A deep Q-learning agent, over any [`Sampler`] of `reflux-replay`.
 ///
-/// [`train`](crate::train()) plays and learns; who has a loop of their own calls [`Dqn::act`],
-/// [`Dqn::remember`] and [`Dqn::learn`].
+/// [`Run`](crate::Run) plays and learns, as does [`train`](crate::train()); who has a loop of their
+/// own calls [`Dqn::act`], [`Dqn::remember`] and [`Dqn::learn`].
 ///
 /// # Example
 ///
@@ -44,6 +50,8 @@ use crate::{DqnConfig, Error, Result, Transition};
 ///         reward: step.reward,
 ///         next_observation: step.observation,
 ///         terminated: step.terminated,
+///         truncated: step.truncated,
+///         teacher: None,
 ///     })?;
 ///     observation = if step.done() { env.reset(None)? } else { step.observation }.to_vec();
 /// }
@@ -53,16 +61,16 @@ use crate::{DqnConfig, Error, Result, Transition};
 /// ```
 #[derive(Debug)]
 pub struct Dqn<S> {
-    config: DqnConfig,
+    pub(crate) config: DqnConfig,
     /// θ
-    online: Mlp,
+    pub(crate) online: QNetwork,
     /// θ⁻
-    target: Mlp,
-    adam: Adam,
-    memory: Memory<S>,
+    pub(crate) target: QNetwork,
+    pub(crate) adam: Adam,
+    pub(crate) memory: Memory<S>,
     scratch: Scratch,
-    steps: u64,
-    updates: u64,
+    pub(crate) steps: u64,
+    pub(crate) updates: u64,
 }
 
 /// Memory that is reused from update to update.
@@ -72,15 +80,22 @@ struct Scratch {
     online: Workspace,
     next: Workspace,
     next_target: Workspace,
+    /// `[batch, atoms]`
     targets: Vec<f32>,
     priorities: Vec<f32>,
+    /// The online network as it is now, packed for acting.
+    actor: Option<Predictor>,
+    /// What that says about an observation.
+    outputs: Vec<f32>,
+    actions: Vec<usize>,
 }
 
 /// What one update looked like.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Update {
-    /// The mean loss of the batch, importance weights included.
+    /// The mean loss of the batch, importance weights and all terms included.
     pub loss: f64,
     /// The mean of Q(s, a) over the batch.
     pub mean_q: f64,
@@ -94,8 +109,8 @@ impl<S: Sampler> Dqn<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for no actions, [`Error::Replay`] for a buffer that does not fit in memory,
-    /// [`Error::Nn`] for a network that does not.
+    /// [`Error::Nn`] for no actions or a network that cannot be, [`Error::Replay`] for a buffer that
+    /// does not fit in memory.
     pub fn new<R: Rng + ?Sized>(
         observation_len: usize,
         actions: usize,
@@ -103,13 +118,19 @@ impl<S: Sampler> Dqn<S> {
         sampler: S,
         rng: &mut R,
     ) -> Result<Self> {
-        let shape = MlpConfig::new(observation_len, config.hidden(), actions)?;
-        let online = Mlp::new(shape, rng)?;
+        let memory = Memory::new(observation_len, actions, &config, sampler)?;
+        let network = Mlp::new(config.network(observation_len, actions)?, rng)?;
+        Self::from_parts(config, network, memory)
+    }
+
+    /// An agent that has seen and learned nothing.
+    pub(crate) fn from_parts(config: DqnConfig, network: Mlp, memory: Memory<S>) -> Result<Self> {
+        let online = QNetwork::new(network, config.values())?;
         Ok(Self {
             target: online.clone(),
             online,
             adam: Adam::new(config.learning_rate())?,
-            memory: Memory::new(observation_len, config.buffer_capacity(), sampler)?,
+            memory,
             scratch: Scratch::default(),
             steps: 0,
             updates: 0,
@@ -133,95 +154,188 @@ impl<S: Sampler> Dqn<S> {
         Self::new(env.observation_space().len(), actions, config, sampler, rng)
     }
 
-    /// An action for `observation`: at random with the probability epsilon that the schedule gives
-    /// for this step, else the best that the network knows.
+    /// An action for `observation`: at random with the probability that [`Dqn::epsilon`] gives for
+    /// this step, else the best that the network knows.
     ///
     /// # Errors
     ///
     /// [`Error::Length`] for an observation of another length, [`Error::NonFinite`] for NaN.
     pub fn act<R: Rng + ?Sized>(&mut self, observation: &[f32], rng: &mut R) -> Result<usize> {
-        check_observation(observation, self.online.config().inputs())?;
-        if rng.random::<f64>() < self.epsilon() {
-            return Ok(rng.random_range(0..self.online.config().outputs()));
-        }
-        greedy_action(&self.online, observation, &mut self.scratch.online)
+        let rows = aview1(observation).insert_axis(ndarray::Axis(0));
+        let actions = self.act_all(&rows, rng)?;
+        Ok(actions[0])
     }
 
-    /// Keeps a transition and counts a step.
+    /// [`act`](Self::act) for each row of `observations` `[actors, observation]`, in one pass.
+    ///
+    /// # Errors
+    ///
+    /// As [`act`](Self::act).
+    pub fn act_all<R: Rng + ?Sized>(
+        &mut self,
+        observations: &ArrayView2<'_, f32>,
+        rng: &mut R,
+    ) -> Result<&[usize]> {
+        let (epsilon, actions) = (self.epsilon(), self.online.actions());
+        let observation_len = self.online.mlp().config().inputs();
+        let mut chosen = std::mem::take(&mut self.scratch.actions);
+        chosen.clear();
+        for row in observations.rows() {
+            check_observation(row.to_slice().unwrap_or_default(), observation_len)?;
+            let random = rng.random::<f64>() < epsilon;
+            // `actions` stands for the best, which is asked for below.
+            chosen.push(if random { rng.random_range(0..actions) } else { actions });
+        }
+        if chosen.contains(&actions) {
+            self.choose_best(observations, &mut chosen, rng)?;
+        }
+        self.scratch.actions = chosen;
+        Ok(&self.scratch.actions)
+    }
+
+    /// Puts the best action where `chosen` has none.
+    fn choose_best<R: Rng + ?Sized>(
+        &mut self,
+        observations: &ArrayView2<'_, f32>,
+        chosen: &mut [usize],
+        rng: &mut R,
+    ) -> Result<()> {
+        let (values, actions) = (self.config.values(), self.online.actions());
+        let mlp = self.online.mlp();
+        let undecided = |chosen: &usize| *chosen == actions;
+        let packs = self.config.train_every() >= STEPS_THAT_PAY_FOR_PACKING;
+        if packs && self.config.noisy().is_none() {
+            let actor = self.scratch.actor.get_or_insert_with(|| Predictor::new(mlp));
+            self.scratch.outputs.resize(mlp.config().outputs(), 0.0);
+            for (row, chosen) in observations.rows().into_iter().zip(chosen) {
+                if undecided(chosen) {
+                    let row = row.to_slice().unwrap_or_default();
+                    actor.predict_row(row, &mut self.scratch.outputs)?;
+                    *chosen = values.best(&self.scratch.outputs);
+                }
+            }
+        } else {
+            let outputs = mlp.forward_train(observations, &mut self.scratch.online, rng)?;
+            for (row, chosen) in outputs.rows().into_iter().zip(chosen) {
+                if undecided(chosen) {
+                    *chosen = values.best(row.to_slice().unwrap_or_default());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a transition and counts a step. With n-step targets, it can be learned from when the n − 1
+    /// that follow have come, or the episode has ended.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for an action that there is not, [`Error::Length`] and [`Error::NonFinite`]
-    /// for what an environment should not give; nothing is then kept.
+    /// for what an environment should not give, [`Error::Teacher`] where a teacher's values lack or
+    /// are not wanted; nothing is then kept.
     pub fn remember(&mut self, transition: &Transition<'_>) -> Result<()> {
-        let actions = self.online.config().outputs();
-        if transition.action >= actions {
-            let got = format!("{} of {actions}", transition.action);
-            return Err(Error::config("action", "less than the number of actions", got));
-        }
-        self.memory.push(transition)?;
+        self.remember_from(0, transition)
+    }
+
+    /// [`remember`](Self::remember) for one of several actors, each of which has episodes of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`remember`](Self::remember), and [`Error::Replay`] for an actor that there is not.
+    pub fn remember_from(&mut self, actor: usize, transition: &Transition<'_>) -> Result<()> {
+        self.memory.push(actor, transition)?;
         self.steps += 1;
         Ok(())
+    }
+
+    /// Sets how many actors there are: 1 at first. Unfinished n-step transitions are forgotten; see
+    /// [`flush`](Self::flush).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Replay`] for none.
+    pub fn set_actors(&mut self, actors: usize) -> Result<()> {
+        self.memory.set_actors(actors)
+    }
+
+    /// Ends the n-step transitions of unfinished episodes where they are, as if the episodes had been
+    /// truncated: for when the next step of an actor is not the one that follows.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
+    pub fn flush(&mut self) -> Result<()> {
+        self.memory.flush()
     }
 
     /// One update from one batch: the body of the algorithm.
     ///
     /// # Errors
     ///
-    /// [`Error::Replay`] for an empty buffer; [`Error::Diverged`] for a loss that is not finite, with
-    /// the networks as they were.
+    /// [`Error::Replay`] for an empty buffer; [`Error::Diverged`] for a loss or a gradient that is not
+    /// finite, with the networks as they were.
     pub fn learn<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Result<Update> {
-        // Sample transitions (s, a, r, s') from the buffer, with their importance weights w.
-        self.memory.sample(self.config.batch_size(), rng, &mut self.scratch.batch)?;
-        let sampled = self.memory.columns(&self.scratch.batch)?;
+        // Sample transitions (s, a, R, d, s') from the buffer, with their importance weights w.
+        let scratch = &mut self.scratch;
+        self.memory.sample(self.config.batch_size(), rng, &mut scratch.batch)?;
+        let sampled = self.memory.columns(&scratch.batch)?;
+        let (online, target) = (self.online.mlp(), self.target.mlp());
 
-        // y = r + γ·Q(s', a*; θ⁻), and y = r where s' is terminal.
-        let next_target =
-            self.target.forward(&sampled.next_observations, &mut self.scratch.next_target)?;
-        let best = if self.config.double() {
-            self.online.forward(&sampled.next_observations, &mut self.scratch.next)?
+        // y = R + d·Z(s', a*; θ⁻), with a* by θ or by θ⁻. Noisy layers draw their noise in each pass.
+        let next = &sampled.next_observations;
+        let judged = target.forward_train(next, &mut scratch.next_target, rng)?;
+        let chosen = if self.config.double() {
+            online.forward_train(next, &mut scratch.next, rng)?
         } else {
-            next_target
+            judged
         };
-        let gamma = self.config.gamma() as f32;
-        targets(&sampled, &best, &next_target, gamma, &mut self.scratch.targets);
+        let values = self.config.values();
+        backups(values, &sampled, &chosen, &judged, &mut scratch.targets);
 
-        // The gradient of the mean of w·Huber(δ), δ = Q(s, a; θ) − y: only the action taken has one.
-        self.online.forward(&sampled.observations, &mut self.scratch.online)?;
-        let (q, mut gradient) = self.scratch.online.outputs_and_gradient_mut();
+        // The mean of w·ℓ(Z(s, a; θ), y), and its gradient: only the action taken has one.
+        online.forward_train(&sampled.observations, &mut scratch.online, rng)?;
+        let (outputs, mut gradient) = scratch.online.outputs_and_gradient_mut();
         gradient.fill(0.0);
-        self.scratch.priorities.clear();
-        let (mut loss, mut sum_q) = (0.0, 0.0);
+        scratch.priorities.clear();
+        let (mut loss, mut sum_q, atoms) = (0.0, 0.0, values.atoms());
         let per_row = 1.0 / self.config.batch_size() as f32;
-        for (row, (&action, &target)) in
-            sampled.actions.iter().zip(&self.scratch.targets).enumerate()
-        {
-            let at = [row, action as usize];
-            let (value, slope) = self.config.loss().value_and_slope(q[at], target);
+        let rows = outputs.rows().into_iter().zip(gradient.rows_mut());
+        for (row, (outputs, gradient)) in rows.enumerate() {
+            let taken =
+                sampled.actions[row] as usize * atoms..(sampled.actions[row] as usize + 1) * atoms;
+            let outputs = &outputs.to_slice().unwrap_or_default()[taken.clone()];
+            let gradient = &mut gradient.into_slice().unwrap_or_default()[taken];
+            let target = &scratch.targets[row * atoms..(row + 1) * atoms];
+            let of_row = values.loss(self.config.loss(), outputs, target, gradient);
             let weight = per_row * sampled.weights[row];
-            gradient[at] = weight * slope;
-            loss += f64::from(weight * value);
-            sum_q += f64::from(q[at]);
-            self.scratch.priorities.push((q[at] - target).abs());
+            gradient.iter_mut().for_each(|slope| *slope *= weight);
+            loss += f64::from(weight * of_row.loss);
+            sum_q += f64::from(values.mean(outputs));
+            scratch.priorities.push(of_row.error);
         }
+        loss += extra_terms(&self.config, self.steps, &sampled, &outputs, &mut gradient)?;
+        let diverged = |loss| Error::Diverged { update: self.updates, loss };
         if !loss.is_finite() {
-            return Err(Error::Diverged { update: self.updates, loss });
+            return Err(diverged(loss));
         }
 
         // One step of Adam down the clipped gradient.
-        self.online.backward(&sampled.observations, &mut self.scratch.online)?;
-        let gradients = self.scratch.online.gradients_mut();
+        online.backward(&sampled.observations, &mut scratch.online)?;
+        let gradients = scratch.online.gradients_mut();
         let gradient_norm = clip_norm(gradients, self.config.max_gradient_norm());
-        self.adam.step(self.online.parameters_mut(), gradients)?;
+        if !gradient_norm.is_finite() {
+            return Err(diverged(loss));
+        }
+        self.adam.step(self.online.mlp_mut().parameters_mut(), gradients)?;
+        scratch.actor = None;
 
-        // The priority of a transition is its |δ|.
-        let items = self.scratch.batch.items();
-        self.memory.buffer_mut().set_priorities(items, &self.scratch.priorities)?;
+        // The priority of a transition is its error.
+        self.memory.buffer_mut().set_priorities(scratch.batch.items(), &scratch.priorities)?;
 
         // Every C updates, θ⁻ ← θ (or a step of size τ towards it).
         self.updates += 1;
         if self.updates.is_multiple_of(self.config.target_update_every()) {
-            self.target.blend(&self.online, self.config.tau() as f32)?;
+            self.target.mlp_mut().blend(self.online.mlp(), self.config.tau() as f32)?;
         }
         let mean_q = sum_q * f64::from(per_row);
         Ok(Update { loss, mean_q, gradient_norm })
@@ -242,14 +356,24 @@ impl<S: Sampler> Dqn<S> {
         &self.config
     }
 
-    /// The Q-network: observations `[batch, observation]` in, values `[batch, actions]` out.
+    /// The network: observations `[batch, observation]` in, `[batch, actions · atoms]` out.
     pub fn network(&self) -> &Mlp {
+        self.online.mlp()
+    }
+
+    /// The network together with what its outputs mean.
+    pub fn q_network(&self) -> &QNetwork {
         &self.online
     }
 
-    /// The Q-network, without the rest of the agent.
+    /// The network, without the rest of the agent.
     pub fn into_network(self) -> Mlp {
-        self.online
+        self.online.into_mlp()
+    }
+
+    /// The policy without exploration, as the network is now.
+    pub fn greedy(&self) -> Greedy {
+        Greedy::of(&self.online)
     }
 
     /// The transitions it remembers.
@@ -267,38 +391,36 @@ impl<S: Sampler> Dqn<S> {
         self.updates
     }
 
-    /// The probability of a random action at this step.
+    /// The probability of a random action at this step: 0 with noisy layers, else 1 before learning
+    /// starts, else what the schedule says.
     pub fn epsilon(&self) -> f64 {
-        self.config.epsilon().at(self.steps)
+        if self.config.noisy().is_some() {
+            0.0
+        } else if self.steps < self.config.learning_starts() {
+            1.0
+        } else {
+            self.config.epsilon().at(self.steps)
+        }
     }
 }
 
-/// `y` for each row: `r`, and where the task goes on `γ` times the value `next` of the action that
-/// is best by `best`. The two are the same for plain targets.
-fn targets(
+/// For each row, `y = R + d·Z(s', a*)`, with a* by `chosen` and Z by `judged`, which are the same for
+/// plain targets.
+fn backups(
+    values: Values,
     sampled: &Sampled<'_>,
-    best: &ArrayView2<'_, f32>,
-    next: &ArrayView2<'_, f32>,
-    gamma: f32,
+    chosen: &ArrayView2<'_, f32>,
+    judged: &ArrayView2<'_, f32>,
     targets: &mut Vec<f32>,
 ) {
-    targets.clear();
-    Zip::from(best.rows()).and(next.rows()).and(sampled.rewards).and(sampled.terminated).for_each(
-        |best, next, &reward, &terminated| {
-            let future = if terminated { 0.0 } else { gamma * next[argmax(best)] };
-            targets.push(reward + future);
-        },
-    );
-}
-
-/// The action with the largest value, the first of several.
-pub(crate) fn greedy_action(
-    network: &Mlp,
-    observation: &[f32],
-    workspace: &mut Workspace,
-) -> Result<usize> {
-    let row = ndarray::aview1(observation).insert_axis(ndarray::Axis(0));
-    Ok(argmax(network.forward(&row, workspace)?.row(0)))
+    let atoms = values.atoms();
+    targets.resize(chosen.nrows() * atoms, 0.0);
+    let rows = chosen.rows().into_iter().zip(judged.rows()).zip(targets.chunks_exact_mut(atoms));
+    for (row, ((chosen, judged), target)) in rows.enumerate() {
+        let best = values.best(chosen.to_slice().unwrap_or_default());
+        let next = &judged.to_slice().unwrap_or_default()[best * atoms..(best + 1) * atoms];
+        values.backup(sampled.rewards[row], sampled.discounts[row], next, target);
+    }
 }
 
 #[cfg(test)]
@@ -322,26 +444,47 @@ mod tests {
             actions: &[0, 0, 0],
             rewards: &[1.0, -2.0, 3.0],
             next_observations: observations.view(),
-            terminated: &[false, false, true],
+            discounts: &[0.5, 0.5, 0.0],
+            teacher: None,
             weights: &[1.0; 3],
         };
         let online = array![[1.0_f32, 2.0], [5.0, 4.0], [9.0, 9.0]];
         let target = array![[10.0_f32, 20.0], [30.0, 40.0], [50.0, 60.0]];
-        let mut got = Vec::new();
+        let (values, mut got) = (Values::Expected, Vec::new());
         // Plain: the largest of the target network's own values; nothing after a terminal state.
-        targets(&sampled, &target.view(), &target.view(), 0.5, &mut got);
+        backups(values, &sampled, &target.view(), &target.view(), &mut got);
         assert_eq!(got, [1.0 + 0.5 * 20.0, -2.0 + 0.5 * 40.0, 3.0]);
         // Double: the online network chooses, the target network judges. Row 1 differs.
-        targets(&sampled, &online.view(), &target.view(), 0.5, &mut got);
+        backups(values, &sampled, &online.view(), &target.view(), &mut got);
         assert_eq!(got, [1.0 + 0.5 * 20.0, -2.0 + 0.5 * 30.0, 3.0]);
+    }
+
+    #[test]
+    fn a_target_of_quantiles_is_that_of_the_action_with_the_best_mean() {
+        let observations = array![[0.0_f32]];
+        let sampled = Sampled {
+            observations: observations.view(),
+            actions: &[0],
+            rewards: &[1.0],
+            next_observations: observations.view(),
+            discounts: &[0.5],
+            teacher: None,
+            weights: &[1.0],
+        };
+        // Means 2 and 3: the second action.
+        let outputs = array![[0.0_f32, 4.0, 1.0, 5.0]];
+        let mut got = Vec::new();
+        let values = Values::quantile(2).unwrap();
+        backups(values, &sampled, &outputs.view(), &outputs.view(), &mut got);
+        assert_eq!(got, [1.5, 3.5]);
     }
 
     /// A linear agent on one number, Q(s) = [0, 0] at first, that remembers one transition.
     fn linear_agent(config: DqnConfig) -> Dqn<Uniform> {
         let config = config.with_hidden(&[]).unwrap().with_batch_size(1).unwrap();
         let mut agent = Dqn::new(1, 2, config, Uniform::new(), &mut rng()).unwrap();
-        agent.online.parameters_mut().fill(0.0);
-        agent.target.parameters_mut().fill(0.0);
+        agent.online.mlp_mut().parameters_mut().fill(0.0);
+        agent.target.mlp_mut().parameters_mut().fill(0.0);
         agent
             .remember(&Transition {
                 observation: &[1.0],
@@ -349,6 +492,8 @@ mod tests {
                 reward: 0.5,
                 next_observation: &[2.0],
                 terminated: true,
+                truncated: false,
+                teacher: None,
             })
             .unwrap();
         agent
@@ -373,9 +518,11 @@ mod tests {
         let config = DqnConfig::new().with_target_update(2, 0.25).unwrap();
         let mut agent = linear_agent(config);
         agent.learn(&mut rng()).unwrap();
-        assert!(agent.target.parameters().iter().all(|&p| p == 0.0));
+        assert!(agent.target.mlp().parameters().iter().all(|&p| p == 0.0));
         agent.learn(&mut rng()).unwrap();
-        for (target, online) in agent.target.parameters().iter().zip(agent.online.parameters()) {
+        for (target, online) in
+            agent.target.mlp().parameters().iter().zip(agent.online.mlp().parameters())
+        {
             assert_eq!(*target, 0.25 * online);
         }
         assert_eq!(agent.updates(), 2);
@@ -384,8 +531,8 @@ mod tests {
     #[test]
     fn divergence_is_an_error_and_changes_nothing() {
         let mut agent = linear_agent(DqnConfig::new());
-        agent.online.parameters_mut()[1] = f32::MAX;
-        agent.online.parameters_mut()[3] = f32::MAX;
+        agent.online.mlp_mut().parameters_mut()[1] = f32::MAX;
+        agent.online.mlp_mut().parameters_mut()[3] = f32::MAX;
         let before = agent.online.clone();
         assert!(matches!(agent.learn(&mut rng()), Err(Error::Diverged { update: 0, .. })));
         assert_eq!(agent.online, before);
@@ -400,6 +547,8 @@ mod tests {
             reward: 0.0,
             next_observation: &[1.0],
             terminated: false,
+            truncated: false,
+            teacher: None,
         };
         let nan = [f32::NAN];
         for (bad, what) in [

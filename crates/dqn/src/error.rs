@@ -24,6 +24,12 @@ pub enum Error {
         /// The length that came.
         got: usize,
     },
+    /// An environment panicked; it has to be reset before it can go on.
+    #[error("the environment panicked: {message}")]
+    Panicked {
+        /// What it said.
+        message: String,
+    },
     /// The environment gave an observation or a reward that is NaN or infinite.
     #[error("the environment's {what} must be finite, got {value} at index {index}")]
     NonFinite {
@@ -37,7 +43,34 @@ pub enum Error {
     /// The environment's actions cannot be numbered.
     #[error("deep Q-learning needs a discrete action space, got {0}")]
     ActionSpace(String),
-    /// The loss became NaN or infinite; the networks are those before this update.
+    /// A run cannot be saved, or what was saved is not this run.
+    #[error("the run: {problem}")]
+    Run {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A run was saved with other settings than those with which it should go on.
+    #[error("{setting} was {saved} when the run was saved, and is {given} now")]
+    Differs {
+        /// The first setting that differs.
+        setting: String,
+        /// What it was.
+        saved: String,
+        /// What it is.
+        given: String,
+    },
+    /// An event could not be written.
+    #[error("an event cannot be written to {to}: {source}")]
+    Sink {
+        /// Where to.
+        to: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A transition came without the teacher's values, or an agent without a teacher got some.
+    #[error("the agent {0}")]
+    Teacher(&'static str),
+    /// The loss or its gradient became NaN or infinite; the networks are those before this update.
     #[error(
         "loss became {loss} at update {update}; the network is as it was before: \
          lower the learning rate or clip rewards"
@@ -66,6 +99,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn run(problem: impl std::fmt::Display) -> Self {
+        Self::Run { problem: problem.to_string() }
+    }
+
     pub(crate) fn config(
         name: &'static str,
         legal: &'static str,

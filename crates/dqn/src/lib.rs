@@ -2,36 +2,50 @@
 //!
 //! ## Where to look
 //!
-//! - [`DqnConfig`], [`LinearSchedule`]: the settings, with the source of each default.
+//! - [`DqnConfig`], [`Values`], [`Schedule`]: the settings, with the source of each default.
 //! - [`Dqn`], [`Transition`], [`Update`]: the agent; [`Dqn::learn`] is the algorithm.
-//! - [`train()`], [`Event`]: the loop around it.
-//! - [`Policy`], [`Greedy`], [`EpsilonGreedy`], [`evaluate`]: what an agent has learned, and how good
-//!   it is.
+//! - [`Run`], [`train()`], [`Event`]: the loop around it.
+//! - [`EventSink`], [`JsonLines`], [`Csv`]: what becomes of the events.
+//! - [`QNetwork`], [`Policy`], [`Greedy`], [`EpsilonGreedy`], [`evaluate`]: what an agent has learned,
+//!   and how good it is.
 //! - [`PolicyMemory`], [`PolicyDistillation`], [`PolicyLoss`]: a large policy made small, through a
 //!   replay buffer that holds what the teacher said.
 //! - [`Error`]: everything that can go wrong.
 
+mod actors;
 mod agent;
 mod config;
 mod error;
+mod event;
 mod memory;
+mod pending;
 mod policy;
 mod policy_distillation;
 mod policy_loss;
 mod policy_memory;
+mod q_network;
+mod run;
 mod schedule;
+mod sinks;
+mod terms;
 mod train;
+mod values;
 
 pub use agent::{Dqn, Update};
 pub use config::DqnConfig;
 pub use error::{Error, Result};
+pub use event::Event;
 pub use memory::Transition;
 pub use policy::{EpsilonGreedy, Greedy, Policy, evaluate};
 pub use policy_distillation::{Distilled, PolicyDistillation};
 pub use policy_loss::PolicyLoss;
 pub use policy_memory::PolicyMemory;
-pub use schedule::LinearSchedule;
-pub use train::{Event, train};
+pub use q_network::QNetwork;
+pub use run::{Evaluation, Run};
+pub use schedule::Schedule;
+pub use sinks::{Csv, EventSink, JsonLines};
+pub use train::train;
+pub use values::Values;
 
 /// The programs in the workspace's README, compiled and run as tests.
 #[cfg(doctest)]

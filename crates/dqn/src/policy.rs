@@ -2,12 +2,11 @@
 
 use rand::Rng;
 use reflux_envs::Env;
-use reflux_nn::{Mlp, Workspace};
+use reflux_nn::{Mlp, Predictor};
 
-use crate::Result;
-use crate::agent::greedy_action;
 use crate::error::{check_fraction, check_positive};
 use crate::memory::check_observation;
+use crate::{QNetwork, Result, Values};
 
 /// Something that chooses actions. A closure from an observation to an action is one.
 pub trait Policy {
@@ -25,24 +24,37 @@ impl<F: FnMut(&[f32]) -> Result<usize>> Policy for F {
     }
 }
 
-/// The policy that takes the action to which a network gives the largest value.
+/// The policy that takes the action to which a network gives the largest value. It holds a copy of the
+/// weights, packed for speed.
 #[derive(Debug, Clone)]
-pub struct Greedy<'a> {
-    network: &'a Mlp,
-    workspace: Workspace,
+pub struct Greedy {
+    predictor: Predictor,
+    values: Values,
+    outputs: Vec<f32>,
 }
 
-impl<'a> Greedy<'a> {
-    /// For a network with observations in and values of actions out.
-    pub fn new(network: &'a Mlp) -> Self {
-        Self { network, workspace: Workspace::new() }
+impl Greedy {
+    /// For a network with observations in and one value an action out.
+    pub fn new(network: &Mlp) -> Self {
+        Self::with_values(network, Values::Expected)
+    }
+
+    /// For a network that knows what its outputs mean.
+    pub fn of(network: &QNetwork) -> Self {
+        Self::with_values(network.mlp(), network.values())
+    }
+
+    fn with_values(network: &Mlp, values: Values) -> Self {
+        let outputs = vec![0.0; network.config().outputs()];
+        Self { predictor: Predictor::new(network), values, outputs }
     }
 }
 
-impl Policy for Greedy<'_> {
+impl Policy for Greedy {
     fn act(&mut self, observation: &[f32]) -> Result<usize> {
-        check_observation(observation, self.network.config().inputs())?;
-        greedy_action(self.network, observation, &mut self.workspace)
+        check_observation(observation, self.predictor.inputs())?;
+        self.predictor.predict_row(observation, &mut self.outputs)?;
+        Ok(self.values.best(&self.outputs))
     }
 }
 

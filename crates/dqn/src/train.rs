@@ -1,40 +1,27 @@
-//! The training loop: an agent plays in an environment and learns from what it remembers.
+//! The training loop: an agent plays and learns from what it remembers.
 
 use std::ops::ControlFlow;
 
 use rand::Rng;
+use reflux_distill::Teacher;
 use reflux_envs::Env;
 use reflux_replay::Sampler;
 
-use crate::memory::check_observation;
-use crate::{Dqn, Result, Transition, Update};
-
-/// What an observer of [`train`] is told.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// An episode has ended.
-    Episode {
-        /// The sum of its rewards, undiscounted.
-        total_reward: f64,
-        /// Its number of steps.
-        length: u64,
-    },
-    /// A round of updates has been made; this is the last of them.
-    Learned(Update),
-}
+use crate::actors::Actors;
+use crate::{Dqn, Event, Result};
 
 /// Lets `agent` take `steps` steps in `env`, with rounds of updates between them as its
 /// configuration says (algorithm 1 of Mnih et al. 2015).
 ///
 /// The environment is reset at the start, with a seed drawn from `rng`, so that one seed settles
 /// everything. `observe` is called after each episode and each round of updates, with the agent as
-/// it is; it may end the training. To go on later, call `train` again.
+/// it is; it may end the training, after the step that it is in. To go on later, call `train` again.
+/// [`Run`](crate::Run) does more: several environments, evaluation, files, exact resume.
 ///
 /// # Errors
 ///
 /// What the environment, the agent or its buffer refuse: an observation with NaN or of another
-/// length, a loss that is not finite. The agent is then as it was before the step.
+/// length, a panic, a loss that is not finite. The agent is then as it was before the step.
 ///
 /// # Example
 ///
@@ -70,62 +57,67 @@ where
     S: Sampler,
     R: Rng + ?Sized,
 {
-    let observation_len = agent.network().config().inputs();
-    let mut observation = env.reset(Some(rng.random()))?.to_vec();
-    check_observation(&observation, observation_len)?;
-    let (mut total_reward, mut length) = (0.0, 0);
-    for taken in 0..steps {
-        let action = agent.act(&observation, rng)?;
-        let step = env.step(action)?;
-        agent.remember(&Transition {
-            observation: &observation,
-            action,
-            reward: step.reward,
-            next_observation: step.observation,
-            // A truncated episode is cut off from a future that it had.
-            terminated: step.terminated,
+    agent.set_actors(1)?;
+    let mut actors = Actors::new(vec![env], agent)?;
+    actors.reset(rng.random())?;
+    let (mut owed, mut stop) = (0, false);
+    for _ in 0..steps {
+        advance(agent, &mut actors, None, &mut owed, rng, &mut |agent, event| {
+            stop |= observe(agent, event).is_break();
+            Ok(())
         })?;
-        total_reward += f64::from(step.reward);
-        length += 1;
-        if step.done() {
-            let ended = Event::Episode { total_reward, length };
-            observation.copy_from_slice(checked(env.reset(None)?, observation_len)?);
-            (total_reward, length) = (0.0, 0);
-            if observe(agent, ended).is_break() {
-                break;
-            }
-        } else {
-            observation.copy_from_slice(step.observation);
-        }
-        if let Some(update) = learn_if_due(agent, taken as f64 / steps as f64, rng)?
-            && observe(agent, Event::Learned(update)).is_break()
-        {
+        if stop {
             break;
         }
+    }
+    agent.flush()
+}
+
+/// One step of each actor, and the updates that fall on it. `owed` counts updates that have fallen due
+/// and are not yet made: those that an error kept from being made come first.
+pub(crate) fn advance<E, S, R>(
+    agent: &mut Dqn<S>,
+    actors: &mut Actors<E>,
+    teacher: Option<&dyn Teacher<f32>>,
+    owed: &mut u64,
+    rng: &mut R,
+    observe: &mut impl FnMut(&Dqn<S>, Event) -> Result<()>,
+) -> Result<()>
+where
+    E: Env,
+    S: Sampler,
+    R: Rng + ?Sized,
+{
+    if *owed == 0 {
+        let before = agent.steps();
+        let mut ended = Vec::new();
+        actors.step(agent, teacher, rng, &mut ended)?;
+        *owed = updates_due(agent, before);
+        for event in ended {
+            observe(agent, event)?;
+        }
+    }
+    if *owed > 0 {
+        let done = agent.steps() as f64 / agent.config().training_steps() as f64;
+        agent.set_progress(done.min(1.0))?;
+        let mut last = agent.learn(rng)?;
+        *owed -= 1;
+        while *owed > 0 {
+            last = agent.learn(rng)?;
+            *owed -= 1;
+        }
+        observe(agent, Event::Learned(last))?;
     }
     Ok(())
 }
 
-/// The round of updates that falls on this step, if one does; the last of them.
-fn learn_if_due<S: Sampler, R: Rng + ?Sized>(
-    agent: &mut Dqn<S>,
-    progress: f64,
-    rng: &mut R,
-) -> Result<Option<Update>> {
+/// How many updates the steps since `before` bring. The ratio of steps to updates does not depend on
+/// how many actors there are.
+fn updates_due<S: Sampler>(agent: &Dqn<S>, before: u64) -> u64 {
     let (steps, config) = (agent.steps(), agent.config());
-    if steps < config.learning_starts() || !steps.is_multiple_of(config.train_every()) {
-        return Ok(None);
+    if steps < config.learning_starts() || agent.buffer().is_empty() {
+        return 0;
     }
-    let updates = config.updates_per_training();
-    agent.set_progress(progress)?;
-    let mut last = None;
-    for _ in 0..updates {
-        last = Some(agent.learn(rng)?);
-    }
-    Ok(last)
-}
-
-fn checked(observation: &[f32], len: usize) -> Result<&[f32]> {
-    check_observation(observation, len)?;
-    Ok(observation)
+    let rounds = steps / config.train_every() - before / config.train_every();
+    rounds * config.updates_per_training()
 }

@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, array};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use reflux_dqn::{Dqn, DqnConfig, Error, LinearSchedule, train};
+use reflux_dqn::{Dqn, DqnConfig, Error, Run, Schedule, Values, train};
 use reflux_envs::{Env, Space, Step, TimeLimit};
 use reflux_nn::Regression;
 use reflux_replay::{Prioritized, Sampler, Uniform};
 
 /// Two states in a row, seen as one-hot vectors. Action 1 goes on, from the second state to the end
 /// with reward 1; action 0 goes back to the first.
+#[derive(Clone)]
 struct Corridor {
     spaces: (Space, Space),
     observation: [f32; 2],
@@ -85,7 +86,7 @@ fn config() -> DqnConfig {
         .and_then(|config| config.with_learning_rate(0.01))
         .and_then(|config| config.with_training(1, 1))
         .and_then(|config| config.with_target_update(20, 1.0))
-        .and_then(|config| config.with_epsilon(LinearSchedule::constant(1.0)?))
+        .and_then(|config| config.with_epsilon(Schedule::constant(1.0)?))
         .unwrap()
 }
 
@@ -98,7 +99,7 @@ fn learned_values<S: Sampler>(
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(3);
     let mut agent = Dqn::for_env(env, config, sampler, rng).unwrap();
     train(&mut agent, env, 3_000, rng, |_, _| ControlFlow::Continue(())).unwrap();
-    agent.network().predict(states).unwrap()
+    agent.q_network().predict(states).unwrap()
 }
 
 fn assert_close(got: &Array2<f32>, expected: &Array2<f32>) {
@@ -118,6 +119,62 @@ fn the_corridor_has_its_optimal_values_by_every_target_and_sampler() {
         let prioritized = learned_values(&mut Corridor::new(), config, Prioritized::new(), &states);
         assert_close(&prioritized, &expected);
     }
+}
+
+#[test]
+fn the_corridor_has_its_optimal_values_with_every_switch() {
+    let states = array![[1.0, 0.0], [0.0, 1.0]];
+    let learned =
+        |config: DqnConfig| learned_values(&mut Corridor::new(), config, Uniform::new(), &states);
+    let expected = array![[0.25, 0.5], [0.25, 1.0]];
+    let faster = || config().with_learning_rate(0.02).unwrap();
+    // A dueling head is linear, so that it can represent every table.
+    assert_close(&learned(config().with_dueling(true)), &expected);
+    assert_close(&learned(config().with_target_update(1, 0.05).unwrap()), &expected);
+    assert_close(
+        &learned(config().with_loss(Regression::Huber { delta: 1.0 }).unwrap()),
+        &expected,
+    );
+    assert_close(&learned(faster().with_values(Values::quantile(8).unwrap()).unwrap()), &expected);
+    let categorical = Values::categorical(9, 0.0, 1.0).unwrap();
+    assert_close(&learned(faster().with_values(categorical).unwrap()), &expected);
+    // The actions between the first and the last of an n-step return are the actor's own. Noise alone
+    // explores here; what it settles on is the way to the end.
+    let noisy = learned(config().with_noisy(Some(0.5)).unwrap());
+    assert!((noisy[[0, 1]] - 0.5).abs() < 0.05 && (noisy[[1, 1]] - 1.0).abs() < 0.05, "{noisy}");
+    assert!(noisy[[0, 0]] < noisy[[0, 1]] && noisy[[1, 0]] < noisy[[1, 1]], "{noisy}");
+}
+
+#[test]
+fn an_n_step_target_is_the_value_of_the_actors_own_steps() {
+    // Without a choice, reward 1 a step for 3 steps and then the end: V = 1 + γ + γ² by every n.
+    let states = array![[1.0]];
+    for n_step in [1, 2, 3, 5] {
+        let mut env = TimeLimit::new(Forever::new(), 3).unwrap();
+        let config = config().with_n_step(n_step).unwrap();
+        let got = learned_values(&mut env, config, Uniform::new(), &states);
+        assert_close(&got, &array![[2.0]]);
+    }
+}
+
+#[test]
+fn several_actors_learn_as_many_updates_a_step_as_one() {
+    for actors in [1, 3, 8] {
+        let envs = vec![Corridor::new(); actors];
+        let rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let config = config().with_learning_starts(0).with_training(6, 2).unwrap();
+        let mut run = Run::new(envs, config, Uniform::new(), rng).unwrap();
+        run.train(24, |_, _| ControlFlow::Continue(())).unwrap();
+        assert_eq!((run.agent().steps(), run.agent().updates()), (24, 8));
+        assert_eq!(run.agent().buffer().len(), 24);
+    }
+    let envs = vec![Corridor::new(); 4];
+    let rng = Xoshiro256PlusPlus::seed_from_u64(3);
+    let mut run = Run::new(envs, config(), Uniform::new(), rng).unwrap();
+    run.train(3_000, |_, _| ControlFlow::Continue(())).unwrap();
+    let states = array![[1.0, 0.0], [0.0, 1.0]];
+    let got = run.agent().q_network().predict(&states).unwrap();
+    assert_close(&got, &array![[0.25, 0.5], [0.25, 1.0]]);
 }
 
 #[test]
@@ -155,8 +212,14 @@ fn an_environment_that_misbehaves_ends_the_training_with_an_error() {
         }
     }
     for (broken, message) in [
-        (vec![0.0, f32::NAN], "the environment's observation must be finite, got NaN at index 1"),
-        (vec![0.0; 3], "the environment's observation must have length 2, got 3"),
+        (
+            vec![0.0, f32::NAN],
+            "environment 0: element 1 of the environment's observation must be finite, got NaN",
+        ),
+        (
+            vec![0.0; 3],
+            "environment 0: the environment gave an observation of 3 numbers, its space has 2",
+        ),
     ] {
         let mut env = Broken(Corridor::new(), broken, 0);
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
@@ -165,7 +228,27 @@ fn an_environment_that_misbehaves_ends_the_training_with_an_error() {
         assert_eq!(result.unwrap_err().to_string(), message);
         assert_eq!(agent.buffer().len(), 2);
     }
+    /// Panics on its first step.
+    struct Panics(Corridor);
+    impl Env for Panics {
+        fn observation_space(&self) -> &Space {
+            self.0.observation_space()
+        }
+        fn action_space(&self) -> &Space {
+            self.0.action_space()
+        }
+        fn reset(&mut self, seed: Option<u64>) -> Result<&[f32], reflux_envs::Error> {
+            self.0.reset(seed)
+        }
+        fn step(&mut self, _: usize) -> Result<Step<'_>, reflux_envs::Error> {
+            panic!("out of water")
+        }
+    }
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
+    let mut env = Panics(Corridor::new());
+    let mut agent = Dqn::for_env(&env, config(), Uniform::new(), rng).unwrap();
+    let result = train(&mut agent, &mut env, 10, rng, |_, _| ControlFlow::Continue(()));
+    assert_eq!(result.unwrap_err().to_string(), "the environment panicked: out of water");
     struct Continuous(Space);
     impl Env for Continuous {
         fn observation_space(&self) -> &Space {

@@ -15,7 +15,8 @@ use reflux_nn::{Mlp, MlpConfig};
 /// holds the pole up for 500 steps from every start.
 fn teacher() -> Mlp {
     let feedback = [0.1, 0.3, 1.0, 0.5];
-    let weights = feedback.iter().flat_map(|w| [-w, *w]).chain([0.0, 0.0]).collect();
+    let left = feedback.iter().map(|w| -w);
+    let weights = left.chain(feedback).chain([0.0, 0.0]).collect();
     Mlp::from_parameters(MlpConfig::new(4, &[], 2).unwrap(), weights).unwrap()
 }
 
