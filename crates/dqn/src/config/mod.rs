@@ -95,7 +95,7 @@ impl DqnConfig {
         observation: usize,
         actions: usize,
     ) -> Result<reflux_nn::MlpConfig> {
-        let outputs = actions.checked_mul(self.values.atoms()).unwrap_or(usize::MAX);
+        let outputs = actions.saturating_mul(self.values.atoms());
         let mut shape = reflux_nn::MlpConfig::new(observation, &self.hidden, outputs)?;
         if self.dueling {
             shape = shape.with_dueling(self.values.atoms())?;
