@@ -4,7 +4,8 @@
 //!
 //! - [`MlpConfig`], [`Mlp`]: the shape of a network, and the network, with its files.
 //! - [`Workspace`]: what forward and backward passes reuse; activations and gradients.
-//! - [`Optimizer`], [`Sgd`], [`Adam`], [`clip_norm`]: from gradients to a step.
+//! - [`Optimizer`], [`Sgd`], [`RmsProp`], [`Adam`], [`clip_norm`]: from gradients to a step.
+//! - [`Schedule`]: how the learning rate changes while training.
 //! - [`Fit`], [`Epoch`]: the training loop and what its observer sees.
 //! - [`Objective`], [`HardLabels`]: what is trained towards; [`Regression`] for single numbers.
 //! - [`accuracy`], [`argmax`]: how good it is.
@@ -27,6 +28,7 @@ mod objective;
 mod optimizer;
 mod passes;
 mod regression;
+mod schedule;
 mod sequence;
 mod workspace;
 
@@ -38,7 +40,8 @@ pub use init::Init;
 pub use metrics::{accuracy, argmax};
 pub use mlp::Mlp;
 pub use objective::{HardLabels, Objective, gather_labels};
-pub use optimizer::{Adam, Optimizer, Sgd, clip_norm};
+pub use optimizer::{Adam, Optimizer, OptimizerState, RmsProp, Sgd, clip_norm};
 pub use reflux_softmax::Real;
 pub use regression::Regression;
+pub use schedule::Schedule;
 pub use workspace::Workspace;
