@@ -1,13 +1,14 @@
-//! Trains a classifier of handwritten digits and saves it.
+//! Trains a classifier of handwritten digits, says what 8-bit weights cost, and saves it.
 //!
 //! `cargo run --release -p reflux-nn --features datasets --example digits [FILE]`
 
 use std::ops::ControlFlow;
 
+use ndarray::Array2;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_nn::data::{digits, digits_split};
-use reflux_nn::{Adam, Fit, HardLabels, Mlp, MlpConfig, Result, accuracy};
+use reflux_nn::{Adam, Fit, HardLabels, Mlp, MlpConfig, Predictor, Result, accuracy};
 
 fn main() -> Result<()> {
     let all = digits()?;
@@ -27,8 +28,13 @@ fn main() -> Result<()> {
         ControlFlow::Continue(())
     })?;
 
-    let right = accuracy(&mlp.predict(&test.inputs())?, test.labels())?;
-    println!("{} test digits, {:.2}% right", test.len(), 100.0 * right);
+    for (name, mut predictor) in [("f32", Predictor::new(&mlp)), ("int8", Predictor::int8(&mlp))] {
+        let mut logits = Array2::zeros((test.len(), test.classes()));
+        predictor.predict_into(&test.inputs(), &mut logits)?;
+        let right = 100.0 * accuracy(&logits, test.labels())?;
+        let bytes = predictor.weight_bytes();
+        println!("{name:>4}: {right:.2}% of {} test digits right, {bytes} bytes", test.len());
+    }
     if let Some(path) = std::env::args().nth(1) {
         mlp.save(&path)?;
         println!("saved to {path}");

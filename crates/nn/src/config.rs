@@ -120,7 +120,7 @@ impl MlpConfig {
     ///
     /// [`Error::Config`] unless the number of outputs is a multiple of `atoms`.
     pub fn with_dueling(self, atoms: usize) -> Result<Self> {
-        if atoms == 0 || self.outputs() % atoms != 0 {
+        if atoms == 0 || !self.outputs().is_multiple_of(atoms) {
             let legal = "at least 1 and a divisor of the number of outputs";
             return Err(Error::config("atoms of the dueling head", legal, atoms));
         }

@@ -38,7 +38,7 @@ impl Mlp<f32> {
     /// [`Error::File`] for a file that is missing, truncated, corrupt, of another type than f32, or
     /// whose tensors are not those of such a network.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::read(path.as_ref(), |tensors, metadata| config_of(tensors, metadata))
+        Self::read(path.as_ref(), config_of)
     }
 
     /// The same for a network of this configuration.
@@ -176,8 +176,7 @@ fn metadata_of(config: &MlpConfig) -> Metadata {
     let mut metadata = HashMap::new();
     let mut set = |key: &str, value: String| metadata.insert(key.to_owned(), value);
     set(ACTIVATION, config.activation().name().to_owned());
-    for (key, probability) in
-        [(DROPOUT, config.dropout()), (INPUT_DROPOUT, config.input_dropout())]
+    for (key, probability) in [(DROPOUT, config.dropout()), (INPUT_DROPOUT, config.input_dropout())]
     {
         if probability > 0.0 {
             set(key, probability.to_string());
@@ -237,7 +236,8 @@ fn config_of(tensors: &SafeTensors<'_>, metadata: &Metadata) -> Result<MlpConfig
     let per_block = 1 + usize::from(norms) + usize::from(activation != Activation::Identity);
     let dropped = !hidden.is_empty() && last - first > hidden.len() * per_block;
     let dropout = parse(metadata, DROPOUT)?.unwrap_or(if dropped { 0.5 } else { 0.0 });
-    let input_dropout = parse(metadata, INPUT_DROPOUT)?.unwrap_or(if first > 0 { 0.5 } else { 0.0 });
+    let input_dropout =
+        parse(metadata, INPUT_DROPOUT)?.unwrap_or(if first > 0 { 0.5 } else { 0.0 });
     config = config.with_dropout(dropout).map_err(checked)?;
     config = config.with_input_dropout(input_dropout).map_err(checked)?;
     if let Some(atoms) = atoms {

@@ -100,7 +100,8 @@ fn fill_uniform<F: Real, R: Rng + ?Sized>(slots: &mut [F], bound: f64, rng: &mut
 /// `count` random orthonormal vectors of `length`, by Gram-Schmidt, done twice so that rounding does
 /// not add up.
 fn orthonormal_rows<R: Rng + ?Sized>(count: usize, length: usize, rng: &mut R) -> Array2<f64> {
-    let mut rows = Array2::<f64>::from_shape_simple_fn((count, length), || StandardNormal.sample(rng));
+    let mut rows =
+        Array2::<f64>::from_shape_simple_fn((count, length), || StandardNormal.sample(rng));
     for index in 0..count {
         let (done, mut rest) = rows.view_mut().split_at(Axis(0), index);
         let mut row = rest.row_mut(0);
@@ -158,10 +159,14 @@ mod tests {
             let rng = &mut Xoshiro256PlusPlus::seed_from_u64(3);
             let mut all = vec![0.0_f64; (inputs + 1) * outputs];
             Init::Orthogonal.fill(&Layer::Linear(Linear { inputs, outputs }), &mut all, rng);
-            let weights = Array2::from_shape_vec((outputs, inputs), all[..inputs * outputs].to_vec());
+            let weights =
+                Array2::from_shape_vec((outputs, inputs), all[..inputs * outputs].to_vec());
             let weights = weights.unwrap();
-            let product =
-                if outputs <= inputs { weights.dot(&weights.t()) } else { weights.t().dot(&weights) };
+            let product = if outputs <= inputs {
+                weights.dot(&weights.t())
+            } else {
+                weights.t().dot(&weights)
+            };
             assert_abs_diff_eq!(product, Array2::eye(inputs.min(outputs)), epsilon = 1e-12);
         }
     }

@@ -6,9 +6,12 @@
 //! - [`Workspace`]: what forward and backward passes reuse; activations and gradients.
 //! - [`Optimizer`], [`Sgd`], [`RmsProp`], [`Adam`], [`clip_norm`]: from gradients to a step.
 //! - [`Schedule`]: how the learning rate changes while training.
-//! - [`Fit`], [`Epoch`]: the training loop and what its observer sees.
-//! - [`Objective`], [`HardLabels`]: what is trained towards; [`Regression`] for single numbers.
-//! - [`accuracy`], [`argmax`]: how good it is.
+//! - [`Fit`], [`Training`], [`Epoch`], [`Progress`]: the training loop, what its observer sees, and
+//!   how to go on later.
+//! - [`Objective`], [`HardLabels`], [`Targets`]: what is trained towards; [`Regression`] for single
+//!   numbers.
+//! - [`accuracy`], [`argmax`], [`mean_loss`]: how good it is.
+//! - [`Predictor`]: a network frozen for use, in f32 or 8 bits.
 //! - [`Error`]: everything that can go wrong.
 #![cfg_attr(feature = "datasets", doc = "- [`data`]: the bundled digits, and MNIST from files.")]
 
@@ -27,6 +30,7 @@ mod mlp;
 mod objective;
 mod optimizer;
 mod passes;
+mod predictor;
 mod regression;
 mod schedule;
 mod sequence;
@@ -35,12 +39,15 @@ mod workspace;
 pub use activation::Activation;
 pub use config::MlpConfig;
 pub use error::{Error, Result};
-pub use fit::{Epoch, Fit};
+pub use fit::{Best, Epoch, Fit, Progress, Training};
 pub use init::Init;
-pub use metrics::{accuracy, argmax};
+#[doc(hidden)]
+pub use matmul::{Onto, matmul};
+pub use metrics::{accuracy, argmax, mean_loss};
 pub use mlp::Mlp;
-pub use objective::{HardLabels, Objective, gather_labels};
+pub use objective::{HardLabels, Objective, Targets, gather_labels};
 pub use optimizer::{Adam, Optimizer, OptimizerState, RmsProp, Sgd, clip_norm};
+pub use predictor::Predictor;
 pub use reflux_softmax::Real;
 pub use regression::Regression;
 pub use schedule::Schedule;

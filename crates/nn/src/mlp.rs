@@ -1,10 +1,11 @@
 //! The network itself: its parameters in one piece of memory, and views of each layer.
 
-use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2, Axis};
 use rand::Rng;
 use reflux_softmax::Real;
 
 use crate::layer::Layer;
+use crate::metrics::ROWS_AT_ONCE;
 use crate::sequence::Sequence;
 use crate::{Error, MlpConfig, Result, Workspace};
 
@@ -120,7 +121,12 @@ impl<F: Real> Mlp<F> {
     pub fn predict(&self, inputs: &ArrayRef2<F>) -> Result<Array2<F>> {
         check_finite("inputs", inputs.iter())?;
         let mut workspace = Workspace::new();
-        Ok(self.forward(inputs, &mut workspace)?.to_owned())
+        let mut outputs = Array2::zeros((inputs.nrows(), self.config.outputs()));
+        let blocks = outputs.axis_chunks_iter_mut(Axis(0), ROWS_AT_ONCE);
+        for (inputs, mut outputs) in inputs.axis_chunks_iter(Axis(0), ROWS_AT_ONCE).zip(blocks) {
+            outputs.assign(&self.forward(&inputs, &mut workspace)?);
+        }
+        Ok(outputs)
     }
 
     /// Scales the incoming weights of each unit of each dense layer down, if need be, so that their

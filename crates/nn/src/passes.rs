@@ -96,9 +96,7 @@ impl<F: Real> Mlp<F> {
             let layer = &sequence.layers[index];
             let (below, delta) = deltas.split_at_mut(index);
             let delta = &mut delta[0];
-            if let Some(added) = &added[index] {
-                delta.iter_mut().zip(added).for_each(|(delta, &added)| *delta += added);
-            }
+            delta.iter_mut().zip(&added[index]).for_each(|(delta, &added)| *delta += added);
             let inputs = layer_inputs(inputs, values[..index].last(), rows);
             let seen = Seen { inputs, outputs: &values[index], kept: &kept[index] };
             layer.parameter_gradient(seen, delta, sequence.part_mut(gradients, index));
@@ -127,11 +125,8 @@ impl<F: Real> Mlp<F> {
             let below = below.last_mut().unwrap_or(input_gradient);
             // Neither a dense layer nor a dropout, which are all that there is down here, looks at its
             // inputs again.
-            let seen = Seen {
-                inputs: view((0, rows), &[]),
-                outputs: &values[index],
-                kept: &kept[index],
-            };
+            let seen =
+                Seen { inputs: view((0, rows), &[]), outputs: &values[index], kept: &kept[index] };
             let parameters = sequence.part(self.parameters(), index);
             sequence.layers[index].input_gradient(parameters, seen, &delta[0], below);
         }

@@ -41,10 +41,9 @@ impl Sequence {
             }
             inputs = width;
         }
-        let head = config.dueling_atoms().map(|atoms| Dueling {
-            actions: config.outputs() / atoms,
-            atoms,
-        });
+        let head = config
+            .dueling_atoms()
+            .map(|atoms| Dueling { actions: config.outputs() / atoms, atoms });
         dense.push(layers.len());
         let outputs = head.map_or(config.outputs(), |head| head.inputs());
         layers.push(dense_layer(config, config.hidden().len(), inputs, outputs));

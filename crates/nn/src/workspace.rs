@@ -43,8 +43,8 @@ pub struct Workspace<F = f32> {
     pub(crate) kept: Vec<Vec<F>>,
     /// For each layer, the gradient with respect to its outputs.
     pub(crate) deltas: Vec<Vec<F>>,
-    /// For each hidden layer, a gradient that the caller adds to the one from above.
-    pub(crate) added: Vec<Option<Vec<F>>>,
+    /// For each layer, a gradient that the caller adds to the one from above; empty for none.
+    pub(crate) added: Vec<Vec<F>>,
     /// The outputs `[rows, outputs]` and the gradient with respect to them.
     pub(crate) outputs: Vec<F>,
     pub(crate) output_gradient: Vec<F>,
@@ -106,7 +106,7 @@ impl<F: Real> Workspace<F> {
     ) -> Option<(ArrayView2<'_, F>, ArrayViewMut2<'_, F>)> {
         let layer = self.hidden_layer(index)?;
         let values = &self.values[layer];
-        let added = self.added[layer].get_or_insert_default();
+        let added = &mut self.added[layer];
         added.clear();
         added.resize(values.len(), F::zero());
         let shape = (values.len() / self.rows.max(1), self.rows);
@@ -142,13 +142,13 @@ impl<F: Real> Workspace<F> {
             let layers = sequence.layers.len();
             self.values.resize_with(layers, Vec::new);
             self.kept.resize_with(layers, Vec::new);
-            self.added.resize_with(layers, || None);
+            self.added.resize_with(layers, Vec::new);
         }
         self.rows = rows;
         for (values, layer) in self.values.iter_mut().zip(&sequence.layers) {
             values.resize(layer.widths().1 * rows, F::zero());
         }
-        self.added.iter_mut().for_each(|added| *added = None);
+        self.added.iter_mut().for_each(Vec::clear);
         let outputs = self.values.last().map_or(0, Vec::len);
         self.outputs.resize(outputs, F::zero());
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// `number(seed, i)` of the file.
 fn numbers(seed: usize) -> impl Iterator<Item = f64> {
-    (1..).map(move |i| f64::from(i)).map(move |i| (1.7 * i + 0.009 * i * i + seed as f64).sin())
+    (1..).map(f64::from).map(move |i| (1.7 * i + 0.009 * i * i + seed as f64).sin())
 }
 
 fn number(run: &Value, key: &str) -> f64 {

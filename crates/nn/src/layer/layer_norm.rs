@@ -34,7 +34,7 @@ impl LayerNorm {
         kept.resize((self.width + 2) * rows, F::zero());
         let (normal, rest) = kept.split_at_mut(self.width * rows);
         let (scale, mean) = rest.split_at_mut(rows);
-        
+
         copy(inputs, normal);
         let per_feature = F::from_f64(1.0 / self.width as f64);
 
@@ -86,20 +86,26 @@ impl LayerNorm {
         {
             below.iter_mut().zip(delta).for_each(|(below, &delta)| *below = gain * delta);
         }
-        for row in 0..rows {
-            let at = |feature: usize| feature * rows + row;
-            let per_feature = F::from_f64(1.0 / self.width as f64);
-            let (mut mean, mut product) = (F::zero(), F::zero());
-            for feature in 0..self.width {
-                mean += below[at(feature)];
-                product += below[at(feature)] * normal[at(feature)];
+        let per_feature = F::from_f64(1.0 / self.width as f64);
+        F::with_scratch(2 * rows, |memory| {
+            memory.fill(F::zero());
+            let (means, products) = memory.split_at_mut(rows);
+            for (g, normal) in below.chunks_exact(rows).zip(normal.chunks_exact(rows)) {
+                let sums = means.iter_mut().zip(products.iter_mut());
+                for (((mean, product), &g), &normal) in sums.zip(g).zip(normal) {
+                    *mean += per_feature * g;
+                    *product += per_feature * g * normal;
+                }
             }
-            let (mean, product) = (mean * per_feature, product * per_feature);
-            for feature in 0..self.width {
-                let x = &mut below[at(feature)];
-                *x = scale[row] * (*x - mean - normal[at(feature)] * product);
+            for (g, normal) in below.chunks_exact_mut(rows).zip(normal.chunks_exact(rows)) {
+                let of_row = means.iter().zip(products.iter()).zip(scale);
+                for (((&mean, &product), &scale), (g, &normal)) in
+                    of_row.zip(g.iter_mut().zip(normal))
+                {
+                    *g = scale * (*g - mean - normal * product);
+                }
             }
-        }
+        });
     }
 }
 

@@ -56,12 +56,7 @@ impl Linear {
         }
     }
 
-    pub(super) fn input_gradient<F: Real>(
-        &self,
-        parameters: &[F],
-        delta: &[F],
-        below: &mut [F],
-    ) {
+    pub(super) fn input_gradient<F: Real>(&self, parameters: &[F], delta: &[F], below: &mut [F]) {
         let (weights, _) = self.split(parameters);
         let delta = matrix((self.outputs, delta.len() / self.outputs), delta);
         matmul(weights.reversed_axes(), delta, below, Onto::Zero);

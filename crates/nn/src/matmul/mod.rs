@@ -20,11 +20,12 @@ mod pack;
 mod tile;
 mod vector;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use reflux_softmax::Real;
 use reflux_softmax::simd::{Path, Simd, WithSimd};
 
-use pack::{Pack, panel_width, panels};
+pub(crate) use pack::panel_width;
+use pack::{Pack, panels};
 use tile::tile;
 pub(crate) use vector::matrix_vector;
 
@@ -36,8 +37,8 @@ const DEPTH: usize = 2048;
 const PARALLEL: usize = 4 << 20;
 
 /// What a product is added to.
-#[derive(Clone, Copy)]
-pub(crate) enum Onto<'a, F> {
+#[derive(Debug, Clone, Copy)]
+pub enum Onto<'a, F> {
     /// Nothing.
     Zero,
     /// One number for each row of C: a bias.
@@ -49,12 +50,7 @@ pub(crate) enum Onto<'a, F> {
 /// `c ← onto + a·b` for `a` `[m, k]`, `b` `[k, n]` and `c` `[m, n]`, which is contiguous.
 ///
 /// The caller has matched the shapes.
-pub(crate) fn matmul<F: Real>(
-    a: ArrayView2<'_, F>,
-    b: ArrayView2<'_, F>,
-    c: &mut [F],
-    onto: Onto<'_, F>,
-) {
+pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: &mut [F], onto: Onto<'_, F>) {
     let ((m, k), n) = (a.dim(), b.ncols());
     debug_assert_eq!((b.nrows(), c.len()), (k, m * n));
     if c.is_empty() {
@@ -68,10 +64,25 @@ pub(crate) fn matmul<F: Real>(
         let b = b.slice(ndarray::s![start..end, ..]);
         // Room for the widest panels that there are.
         F::with_scratch((end - start) * (n + WIDEST), |memory| {
-            path.run(Pack { from: b, memory });
-            multiply_rows(path, a, memory, c, n, onto);
+            let packed = path.run(Pack { from: b, memory });
+            multiply_rows(path, a, packed, c, n, onto);
         });
         onto = Onto::Kept;
+    }
+}
+
+/// `b` `[k, n]` in panels, for [`times_packed`].
+pub(crate) fn pack<F: Real>(b: ArrayView2<'_, F>) -> Vec<F> {
+    let mut memory = vec![F::zero(); b.nrows() * (b.ncols() + WIDEST)];
+    let packed = Path::best().run(Pack { from: b, memory: &mut memory });
+    packed.to_vec()
+}
+
+/// `c ← c + a·b` with `b` from [`pack`].
+pub(crate) fn times_packed<F: Real>(a: ArrayView2<'_, F>, packed: &[F], c: &mut [F]) {
+    let n = c.len() / a.nrows().max(1);
+    if n > 0 {
+        multiply_rows(Path::best(), a, packed, c, n, Onto::Kept);
     }
 }
 
@@ -139,11 +150,10 @@ impl<F: Real> Multiply<'_, F> {
     #[inline(always)]
     fn tiles<S: Simd, const HEIGHT: usize, const VECTORS: usize>(self, s: S) {
         let Self { a, packed, c, n, onto } = self;
-        let (m, k) = a.dim();
+        let k = a.ncols();
         let width = panel_width::<S, F>(n);
-        for top in (0..m).step_by(HEIGHT) {
-            let height = HEIGHT.min(m - top);
-            let rows = a.slice(ndarray::s![top..top + height, ..]);
+        for (index, rows) in a.axis_chunks_iter(Axis(0), HEIGHT).enumerate() {
+            let (top, height) = (index * HEIGHT, rows.nrows());
             for panel in 0..panels::<S, F>(n) {
                 let (b, _) = F::vectors::<S>(&packed[panel * k * width..(panel + 1) * k * width]);
                 let c = &mut c[top * n + panel * width..];
@@ -159,14 +169,16 @@ impl<F: Real> Multiply<'_, F> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, Axis};
+    use ndarray::Array2;
     use proptest::prelude::*;
 
     use super::*;
 
     /// Whole numbers, whose sums are exact: every order of summing gives the same.
     fn numbers(rows: usize, columns: usize, seed: usize) -> Array2<f32> {
-        Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 31 + j * 17 + seed) % 13) as f32 - 6.0)
+        Array2::from_shape_fn((rows, columns), |(i, j)| {
+            ((i * 31 + j * 17 + seed) % 13) as f32 - 6.0
+        })
     }
 
     proptest! {
@@ -215,7 +227,7 @@ mod tests {
             pool.install(|| matmul(a.view(), b.view(), &mut c, Onto::Zero));
             c
         };
-        assert!(301 * 400 * 65 > PARALLEL);
+        const { assert!(301 * 400 * 65 > PARALLEL) };
         let one = product(1);
         for threads in [2, 3, 7] {
             assert_eq!(one, product(threads));

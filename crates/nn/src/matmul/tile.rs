@@ -26,56 +26,39 @@ pub(super) fn tile<S: Simd, F: Element, const HEIGHT: usize, const VECTORS: usiz
     width: usize,
     onto: Onto<'_, F>,
 ) {
-    let zero = F::splat(s, F::default());
-    let mut sums = [[zero; VECTORS]; HEIGHT];
-    if a.nrows() == HEIGHT {
-        add_product::<S, F, HEIGHT, VECTORS>(s, a, b, &mut sums);
-    } else {
-        // The last rows; what the rest of a tile holds is not written.
-        let mut filled = [F::default(); 8 * PORTION];
-        for (at, b) in b.chunks(PORTION * VECTORS).enumerate() {
-            let depth = b.len() / VECTORS;
-            let filled = &mut filled[..HEIGHT * depth];
-            for (from, to) in a.rows().into_iter().zip(filled.chunks_exact_mut(depth)) {
-                let from = from.slice(ndarray::s![at * PORTION..at * PORTION + depth]);
-                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
-            }
-            // As many as were cut to.
-            if let Ok(rows) = ArrayView2::from_shape((HEIGHT, depth), filled) {
-                add_product::<S, F, HEIGHT, VECTORS>(s, rows, b, &mut sums);
-            }
-        }
+    let height = a.nrows();
+    if height == HEIGHT && !b.is_empty() {
+        let sums = product::<S, F, HEIGHT, VECTORS>(s, a, b);
+        return store::<S, F, HEIGHT, VECTORS>(s, &sums, c, stride, [height, width], onto);
     }
-
-    let lanes = size_of::<F::V<S>>() / size_of::<F>();
-    for i in 0..a.nrows() {
-        let c = &mut c[i * stride..i * stride + width];
-        if let Onto::Rows(values) = onto {
-            let value = F::splat(s, values[i]);
-            for v in 0..VECTORS {
-                sums[i][v] = F::add(s, sums[i][v], value);
-            }
+    // The last rows are copied into a whole tile; what the rest of it holds does not matter.
+    let mut whole = [F::default(); 8 * PORTION];
+    let mut onto = onto;
+    for start in (0..a.ncols().max(1)).step_by(PORTION) {
+        let depth = PORTION.min(a.ncols() - start);
+        let whole = &mut whole[..HEIGHT * depth];
+        for (i, row) in a.rows().into_iter().enumerate() {
+            let from = row.slice(ndarray::s![start..start + depth]);
+            whole[i * depth..][..depth].iter_mut().zip(from).for_each(|(to, &from)| *to = from);
         }
-        let kept = matches!(onto, Onto::Kept);
-        for (v, c) in c.chunks_mut(lanes).enumerate() {
-            if let ([whole], []) = F::vectors_mut::<S>(c) {
-                *whole = if kept { F::add(s, sums[i][v], *whole) } else { sums[i][v] };
-            } else {
-                let base = if kept { F::load_part(s, c, zero) } else { zero };
-                F::store_part(s, c, F::add(s, sums[i][v], base));
-            }
+        // As many as were cut to.
+        if let Ok(rows) = ArrayView2::from_shape((HEIGHT, depth), whole) {
+            let b = &b[start * VECTORS..(start + depth) * VECTORS];
+            let sums = product::<S, F, HEIGHT, VECTORS>(s, rows, b);
+            store::<S, F, HEIGHT, VECTORS>(s, &sums, c, stride, [height, width], onto);
         }
+        onto = Onto::Kept;
     }
 }
 
-/// `sums ← sums + a·b`
+/// `a·b`
 #[inline(always)]
-fn add_product<S: Simd, F: Element, const HEIGHT: usize, const VECTORS: usize>(
+fn product<S: Simd, F: Element, const HEIGHT: usize, const VECTORS: usize>(
     s: S,
     a: ArrayView2<'_, F>,
     b: &[F::V<S>],
-    sums: &mut [[F::V<S>; VECTORS]; HEIGHT],
-) {
+) -> [[F::V<S>; VECTORS]; HEIGHT] {
+    let mut sums = [[F::splat(s, F::default()); VECTORS]; HEIGHT];
     let (row, column) = (a.strides()[0], a.strides()[1]);
     assert!(a.nrows() == HEIGHT && a.ncols() == b.len() / VECTORS);
     let mut start = a.as_ptr();
@@ -91,5 +74,43 @@ fn add_product<S: Simd, F: Element, const HEIGHT: usize, const VECTORS: usize>(
             }
         }
         start = start.wrapping_offset(column);
+    }
+    sums
+}
+
+/// Writes the first rows and columns of a tile. The loops run to constants and every index is known
+/// when compiling, or the sums would live in memory.
+#[inline(always)]
+fn store<S: Simd, F: Element, const HEIGHT: usize, const VECTORS: usize>(
+    s: S,
+    sums: &[[F::V<S>; VECTORS]; HEIGHT],
+    c: &mut [F],
+    stride: usize,
+    [height, width]: [usize; 2],
+    onto: Onto<'_, F>,
+) {
+    let zero = F::splat(s, F::default());
+    let lanes = size_of::<F::V<S>>() / size_of::<F>();
+    for i in 0..HEIGHT {
+        if i == height {
+            break;
+        }
+        let c = &mut c[i * stride..i * stride + width];
+        for v in 0..VECTORS {
+            let c = &mut c[width.min(v * lanes)..width.min((v + 1) * lanes)];
+            let whole = c.len() == lanes;
+            let base = match onto {
+                Onto::Zero => zero,
+                Onto::Rows(values) => F::splat(s, values[i]),
+                Onto::Kept if whole => F::vectors::<S>(c).0[0],
+                Onto::Kept => F::load_part(s, c, zero),
+            };
+            let sum = F::add(s, sums[i][v], base);
+            if whole {
+                F::vectors_mut::<S>(c).0[0] = sum;
+            } else if !c.is_empty() {
+                F::store_part(s, c, sum);
+            }
+        }
     }
 }

@@ -38,10 +38,8 @@ impl<F: Element> WithSimd for Product<'_, F> {
         for ((a, out), bias) in blocks {
             if out.len() == ROWS {
                 let sums = dot_products::<S, F, ROWS>(s, a, x);
-                for i in 0..ROWS {
-                    out[i] = bias[i];
-                    out[i] += sums[i];
-                }
+                out.copy_from_slice(bias);
+                out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
             } else {
                 for (i, a) in a.chunks_exact(k).enumerate() {
                     out[i] = bias[i];

@@ -4,6 +4,7 @@ mod adam;
 mod rms_prop;
 mod sgd;
 mod state;
+mod update;
 
 use reflux_softmax::Real;
 

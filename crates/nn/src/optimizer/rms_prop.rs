@@ -11,6 +11,7 @@
 
 use reflux_softmax::Real;
 
+use super::update::update;
 use super::{
     Optimizer, OptimizerState, check_decay, check_epsilon, check_learning_rate, check_weight_decay,
     prepare,
@@ -116,39 +117,42 @@ impl<F: Real> RmsProp<F> {
     pub fn with_weight_decay(self, weight_decay: f64) -> Result<Self> {
         Ok(Self { weight_decay: check_weight_decay(weight_decay)?, ..self })
     }
+}
 
-    /// The step itself, compiled for each of the four kinds, so that the loop is without branches.
-    /// Slices have the parameters' length, or 0 where the kind has no use for them.
-    fn update<const CENTERED: bool, const MOMENTUM: bool>(
-        &mut self,
-        parameters: &mut [F],
-        gradients: &[F],
-    ) {
-        let count = parameters.len();
-        let gradients = &gradients[..count];
-        let square = &mut self.square[..count];
-        let mean = if CENTERED { &mut self.mean[..count] } else { &mut [] };
-        let velocity = if MOMENTUM { &mut self.velocity[..count] } else { &mut [] };
-        let (alpha, rest) = (F::from_f64(self.alpha), F::from_f64(1.0 - self.alpha));
-        let (epsilon, momentum) = (F::from_f64(self.epsilon), F::from_f64(self.momentum));
-        let rate = F::from_f64(self.learning_rate);
-        let keep = F::from_f64(1.0 - self.learning_rate * self.weight_decay);
-        for index in 0..count {
-            let gradient = gradients[index];
-            square[index] = alpha * square[index] + rest * gradient * gradient;
-            let mut spread = square[index];
-            if CENTERED {
-                mean[index] += rest * (gradient - mean[index]);
-                // Rounding may take the difference below 0.
-                spread = (spread - mean[index] * mean[index]).max(F::zero());
-            }
-            let mut step = gradient / (spread.sqrt() + epsilon);
-            if MOMENTUM {
-                velocity[index] = momentum * velocity[index] + step;
-                step = velocity[index];
-            }
-            parameters[index] = keep * parameters[index] - rate * step;
+/// The settings as the step needs them.
+#[derive(Clone, Copy)]
+struct Factors<F> {
+    alpha: F,
+    rest: F,
+    epsilon: F,
+    momentum: F,
+    rate: F,
+    keep: F,
+}
+
+impl<F: Real> Factors<F> {
+    /// One parameter's step, from the running square, mean and velocity; the last two are looked at
+    /// where there is use for them.
+    #[inline(always)]
+    fn step<const CENTERED: bool, const MOMENTUM: bool>(
+        self,
+        parameter: F,
+        gradient: F,
+        [mut square, mut mean, mut velocity]: [F; 3],
+    ) -> (F, [F; 3]) {
+        square = self.alpha * square + self.rest * gradient * gradient;
+        let mut spread = square;
+        if CENTERED {
+            mean += self.rest * (gradient - mean);
+            // Rounding may take the difference below 0.
+            spread = (spread - mean * mean).max(F::zero());
         }
+        let mut step = gradient / (spread.sqrt() + self.epsilon);
+        if MOMENTUM {
+            velocity = self.momentum * velocity + step;
+            step = velocity;
+        }
+        (self.keep * parameter - self.rate * step, [square, mean, velocity])
     }
 }
 
@@ -164,11 +168,54 @@ impl<F: Real> Optimizer<F> for RmsProp<F> {
         if has_momentum {
             prepare(&mut self.velocity, parameters, gradients)?;
         }
+        let factors = Factors {
+            alpha: F::from_f64(self.alpha),
+            rest: F::from_f64(1.0 - self.alpha),
+            epsilon: F::from_f64(self.epsilon),
+            momentum: F::from_f64(self.momentum),
+            rate: F::from_f64(self.learning_rate),
+            keep: F::from_f64(1.0 - self.learning_rate * self.weight_decay),
+        };
+        let (square, mean, velocity) = (&mut self.square, &mut self.mean, &mut self.velocity);
+        let zero = F::zero();
         match (self.centered, has_momentum) {
-            (false, false) => self.update::<false, false>(parameters, gradients),
-            (false, true) => self.update::<false, true>(parameters, gradients),
-            (true, false) => self.update::<true, false>(parameters, gradients),
-            (true, true) => self.update::<true, true>(parameters, gradients),
+            (false, false) => update(
+                parameters,
+                gradients,
+                [square],
+                #[inline(always)]
+                |p, g, [s]| {
+                    let (p, [s, ..]) = factors.step::<false, false>(p, g, [s, zero, zero]);
+                    (p, [s])
+                },
+            ),
+            (false, true) => update(
+                parameters,
+                gradients,
+                [square, velocity],
+                #[inline(always)]
+                |p, g, [s, v]| {
+                    let (p, [s, _, v]) = factors.step::<false, true>(p, g, [s, zero, v]);
+                    (p, [s, v])
+                },
+            ),
+            (true, false) => update(
+                parameters,
+                gradients,
+                [square, mean],
+                #[inline(always)]
+                |p, g, [s, m]| {
+                    let (p, [s, m, _]) = factors.step::<true, false>(p, g, [s, m, zero]);
+                    (p, [s, m])
+                },
+            ),
+            (true, true) => update(
+                parameters,
+                gradients,
+                [square, mean, velocity],
+                #[inline(always)]
+                |p, g, memory| factors.step::<true, true>(p, g, memory),
+            ),
         }
         Ok(())
     }

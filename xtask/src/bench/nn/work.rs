@@ -1,13 +1,12 @@
 //! What is timed. `xtask/peers/nn.py` and `xtask/peers/rust-nn` do the same with the same numbers.
 
-use anyhow::Result;
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayRef2};
-use reflux_nn::{Adam, Mlp, MlpConfig, Optimizer, Regression, Workspace};
+use anyhow::{Result, ensure};
+use ndarray::{Array2, ArrayRef2, ArrayView2};
+use reflux_nn::{Adam, Mlp, MlpConfig, Onto, Optimizer, Predictor, Regression, Workspace, matmul};
 use reflux_softmax::{CrossEntropy, Distillation};
 
 use super::super::case::Work;
-use super::{Loss, Shape};
+use super::{Bits, Loss, Shape};
 
 /// Small, so that a network that sees the same batch thousands of times does not learn it by heart:
 /// gradients that vanish are slower to compute with.
@@ -30,10 +29,29 @@ pub(super) fn training(shape: Shape, loss: Loss) -> Result<Work> {
     Ok(Box::new(move || step().map(|_| agreed)))
 }
 
-pub(super) fn inference(shape: Shape) -> Result<Work> {
+pub(super) fn inference(shape: Shape, bits: Bits) -> Result<Work> {
     let (mlp, inputs) = (network(shape)?, inputs(shape));
-    let mut workspace = Workspace::new();
-    Ok(Box::new(move || Ok(f64::from(mlp.forward(&inputs, &mut workspace)?[[0, 0]]))))
+    let mut outputs = Array2::zeros((shape.batch, mlp.config().outputs()));
+    let mut predictor = Predictor::new(&mlp);
+    predictor.predict_into(&inputs, &mut outputs)?;
+    let agreed = f64::from(outputs[[0, 0]]);
+    if bits == Bits::Eight {
+        predictor = Predictor::int8(&mlp);
+        predictor.predict_into(&inputs, &mut outputs)?;
+        let close = f64::from(outputs[[0, 0]]);
+        ensure!((close - agreed).abs() < 0.02 * agreed.abs(), "8 bits: {close}, not {agreed}");
+    }
+    if shape.batch == 1 {
+        let (input, mut output) = (inputs.into_raw_vec_and_offset().0, vec![0.0; outputs.len()]);
+        return Ok(Box::new(move || {
+            predictor.predict_row(&input, &mut output)?;
+            Ok(agreed)
+        }));
+    }
+    Ok(Box::new(move || {
+        predictor.predict_into(&inputs, &mut outputs)?;
+        Ok(agreed)
+    }))
 }
 
 /// A training step as one writes it with `reflux-nn`; the loss before it.
@@ -60,7 +78,7 @@ fn network(shape: Shape) -> Result<Mlp> {
     for (index, pair) in shape.widths.windows(2).enumerate() {
         let bound = 1.0 / (pair[0] as f64).sqrt();
         let weights = values(index + 1, (pair[0], pair[1]), |value| (2.0 * value - 1.0) * bound);
-        parameters.extend(weights);
+        parameters.extend(weights.t());
         parameters.extend(std::iter::repeat_n(0.0, pair[1]));
     }
     Ok(Mlp::from_parameters(config, parameters)?)
@@ -116,25 +134,28 @@ fn value_and_gradient(loss: Loss, shape: Shape) -> Result<ValueAndGradient> {
     }
 }
 
-/// The matrix products of a training step and nothing else, as ndarray does them.
+/// The matrix products of a training step and nothing else.
 pub(super) fn products(shape: Shape) -> Work {
     let array = |rows, columns| values(0, (rows, columns), |value| value);
+    // Between layers, the rows of a batch lie side by side.
     let mut activations: Vec<_> =
-        shape.widths.iter().map(|&width| array(shape.batch, width)).collect();
+        shape.widths.iter().map(|&width| array(width, shape.batch)).collect();
     let mut deltas = activations.clone();
-    let weights: Vec<_> = shape.widths.windows(2).map(|pair| array(pair[0], pair[1])).collect();
+    let weights: Vec<_> = shape.widths.windows(2).map(|pair| array(pair[1], pair[0])).collect();
     let mut gradients = weights.clone();
+    let product = |a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, c: &mut Array2<f32>| {
+        matmul(a, b, c.as_slice_mut().unwrap_or_default(), Onto::Zero);
+    };
     Box::new(move || {
         for (layer, weights) in weights.iter().enumerate() {
             let (below, above) = activations.split_at_mut(layer + 1);
-            general_mat_mul(1.0, &below[layer], weights, 0.0, &mut above[0]);
+            product(weights.view(), below[layer].view(), &mut above[0]);
         }
         for (layer, weights) in weights.iter().enumerate().rev() {
             let (below, above) = deltas.split_at_mut(layer + 1);
-            let (input, delta) = (&activations[layer], &above[0]);
-            general_mat_mul(1.0, &input.t(), delta, 0.0, &mut gradients[layer]);
+            product(above[0].view(), activations[layer].t(), &mut gradients[layer]);
             if layer > 0 {
-                general_mat_mul(1.0, delta, &weights.t(), 0.0, &mut below[layer]);
+                product(weights.t(), above[0].view(), &mut below[layer]);
             }
         }
         Ok(f64::from(gradients[0][[0, 0]]))
