@@ -27,7 +27,7 @@ use reflux_softmax::simd::{Path, Simd, WithSimd};
 pub(crate) use pack::panel_width;
 use pack::{Pack, panels};
 use tile::tile;
-pub(crate) use vector::matrix_vector;
+pub(crate) use vector::{dot_product, matrix_vector};
 
 /// Inner dimension up to which a sum is made in one go: a panel then fits into the second cache.
 const DEPTH: usize = 2048;
