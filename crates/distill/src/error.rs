@@ -24,6 +24,32 @@ pub enum Error {
         /// The logit.
         value: f64,
     },
+    /// A setting is outside its legal range.
+    #[error("{name} must be {legal}, got {got}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What it may be.
+        legal: &'static str,
+        /// What it was.
+        got: f64,
+    },
+    /// A loss that looks at labels was given none.
+    #[error("{loss} needs labels, got none")]
+    LabelsMissing {
+        /// The loss.
+        loss: &'static str,
+    },
+    /// A hidden activation is NaN or infinite.
+    #[error("the {whose}'s features must be finite, got {value} in row {row}")]
+    Feature {
+        /// The student's or the teacher's.
+        whose: &'static str,
+        /// The row of the batch.
+        row: usize,
+        /// The value.
+        value: f64,
+    },
     /// An ensemble without members has no opinion.
     #[error("an ensemble needs at least 1 teacher, got 0")]
     EmptyEnsemble,
@@ -44,6 +70,23 @@ pub enum Error {
     /// A loss or softmax refused its input.
     #[error(transparent)]
     Softmax(#[from] reflux_softmax::Error),
+}
+
+impl Error {
+    pub(crate) fn setting(name: &'static str, legal: &'static str, got: f64) -> Self {
+        Self::Setting { name, legal, got }
+    }
+}
+
+/// What an objective tells the training loop.
+impl From<Error> for reflux_nn::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Nn(error) => error,
+            Error::Softmax(error) => error.into(),
+            other => Self::Objective(Box::new(other)),
+        }
+    }
 }
 
 /// The result of everything in this crate that can fail.

@@ -13,13 +13,18 @@ mod error;
 mod evaluation;
 mod interval;
 mod objective;
+mod schedule;
 mod targets;
 mod teacher;
 
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, agreement};
 pub use interval::Interval;
-pub use objective::Distill;
-pub use reflux_softmax::Distillation;
+pub use objective::{
+    DecoupledKd, Dist, Distill, FeatureLoss, Hint, Hinton, LogitBatch, LogitLoss, Relational,
+    Similarity, SoftDivergence, Standardized, WithLabels, label_smoothing,
+};
+pub use reflux_softmax::{Distillation, Divergence, DivergenceKind, LogitMse};
+pub use schedule::Schedule;
 pub use targets::SoftTargets;
 pub use teacher::{Ensemble, Teacher};

@@ -1,6 +1,6 @@
 //! Soft targets: what a teacher says about each row of a data set, asked once.
 
-use ndarray::{Array2, ArrayRef2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewMut2, Axis};
 use reflux_nn::Real;
 use reflux_softmax::softmax;
 
@@ -75,6 +75,21 @@ impl<F: Real> SoftTargets<F> {
     /// A temperature that is not finite and above 0.
     pub fn probabilities(&self, temperature: F) -> Result<Array2<F>> {
         Ok(softmax(&self.logits, Axis(1), temperature)?)
+    }
+
+    /// The logits of these rows, into `out` `[rows, classes]`.
+    pub(crate) fn gather(
+        &self,
+        rows: &[usize],
+        out: &mut ArrayViewMut2<'_, F>,
+    ) -> reflux_nn::Result<()> {
+        for (&row, mut out) in rows.iter().zip(out.rows_mut()) {
+            if row >= self.rows() {
+                return Err(reflux_nn::Error::Row { row, rows: self.rows() });
+            }
+            out.assign(&self.logits.row(row));
+        }
+        Ok(())
     }
 
     /// The number of rows.
