@@ -1,5 +1,9 @@
 //! The one error type of the crate.
 
+use std::path::PathBuf;
+
+use crate::Fingerprint;
+
 /// What can go wrong in `reflux-distill`, with the value that was wrong and the values that are legal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,9 +54,73 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+    /// A teacher cannot be cached that does not say when it has changed.
+    #[error(
+        "this teacher has no fingerprint to know its answers by: implement Teacher::fingerprint"
+    )]
+    NoFingerprint,
+    /// Soft targets on disk are those of another teacher, of other data, or in another form.
+    #[error(
+        "{}: was made with another {what}: {found}, and not {expected}; delete it, or name another \
+         file",
+        path.display()
+    )]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// What is another.
+        what: &'static str,
+        /// What was asked for: a fingerprint, or the name of a form.
+        expected: String,
+        /// What the file is of.
+        found: String,
+    },
+    /// A teacher was asked about other data than that which its answers are for.
+    #[error("this teacher knows the data {expected:.16}..., and was asked about {got:.16}...")]
+    OtherData {
+        /// What its answers are for.
+        expected: Fingerprint,
+        /// What it was asked about.
+        got: Fingerprint,
+    },
+    /// The observer ended the labelling.
+    #[error("labelling was stopped after {rows} rows")]
+    Stopped {
+        /// How many rows were done.
+        rows: usize,
+    },
+    /// A file is missing, truncated, corrupt, or not what it should be.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+    /// An ONNX model has operators that the runtime lacks.
+    #[cfg(feature = "onnx")]
+    #[error("{}: the runtime lacks operators of this model: {lacking}", path.display())]
+    OnnxOperators {
+        /// The file.
+        path: PathBuf,
+        /// The operators, each with the name of its node.
+        lacking: String,
+    },
+    /// An ONNX model takes or gives something else than a teacher does, or failed while running.
+    #[cfg(feature = "onnx")]
+    #[error("{}: {problem}", path.display())]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
     /// An ensemble without members has no opinion.
     #[error("an ensemble needs at least 1 teacher, got 0")]
     EmptyEnsemble,
+    /// A network alone has nobody to learn from.
+    #[error("mutual learning needs at least 2 networks, got {0}")]
+    TooFewNetworks(usize),
     /// An interval needs a spread.
     #[error("a confidence interval needs at least 2 finite values, got {0}")]
     TooFewValues(usize),
@@ -67,6 +135,10 @@ pub enum Error {
     /// The network refused its input.
     #[error(transparent)]
     Nn(#[from] reflux_nn::Error),
+    /// The memory of past examples refused its settings or its input.
+    #[cfg(feature = "continual")]
+    #[error(transparent)]
+    Replay(#[from] reflux_replay::Error),
     /// A loss or softmax refused its input.
     #[error(transparent)]
     Softmax(#[from] reflux_softmax::Error),
@@ -75,6 +147,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn setting(name: &'static str, legal: &'static str, got: f64) -> Self {
         Self::Setting { name, legal, got }
+    }
+
+    pub(crate) fn file(path: impl Into<PathBuf>, problem: impl std::fmt::Display) -> Self {
+        Self::File { path: path.into(), problem: problem.to_string() }
     }
 }
 

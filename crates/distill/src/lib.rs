@@ -11,6 +11,7 @@
 
 mod error;
 mod evaluation;
+mod fingerprint;
 mod interval;
 mod objective;
 mod schedule;
@@ -19,6 +20,7 @@ mod teacher;
 
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, agreement};
+pub use fingerprint::Fingerprint;
 pub use interval::Interval;
 pub use objective::{
     DecoupledKd, Dist, Distill, FeatureLoss, Hint, Hinton, LogitBatch, LogitLoss, Relational,
@@ -26,5 +28,7 @@ pub use objective::{
 };
 pub use reflux_softmax::{Distillation, Divergence, DivergenceKind, LogitMse};
 pub use schedule::Schedule;
-pub use targets::SoftTargets;
-pub use teacher::{Ensemble, Teacher};
+pub use targets::{CacheKey, Labelling, SoftTargets, TargetForm};
+pub use teacher::{Ensemble, Mean, Precomputed, Teacher};
+#[cfg(feature = "onnx")]
+pub use teacher::{OnnxOutput, OnnxTeacher};
