@@ -9,15 +9,20 @@
 //! - [`Evaluation`], [`agreement`], [`Interval`]: whether it was worth it.
 //! - [`Error`]: everything that can go wrong.
 
+#[cfg(feature = "continual")]
+mod continual;
 mod error;
 mod evaluation;
 mod fingerprint;
 mod interval;
 mod objective;
+mod procedure;
 mod schedule;
 mod targets;
 mod teacher;
 
+#[cfg(feature = "continual")]
+pub use continual::DarkExperienceReplay;
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, agreement};
 pub use fingerprint::Fingerprint;
@@ -26,6 +31,7 @@ pub use objective::{
     DecoupledKd, Dist, Distill, FeatureLoss, Hint, Hinton, LogitBatch, LogitLoss, Relational,
     Similarity, SoftDivergence, Standardized, WithLabels, label_smoothing,
 };
+pub use procedure::{Lesson, MutualEpoch, MutualLearning, Training};
 pub use reflux_softmax::{Distillation, Divergence, DivergenceKind, LogitMse};
 pub use schedule::Schedule;
 pub use targets::{CacheKey, Labelling, SoftTargets, TargetForm};
