@@ -121,6 +121,9 @@ pub enum Error {
     /// A network alone has nobody to learn from.
     #[error("mutual learning needs at least 2 networks, got {0}")]
     TooFewNetworks(usize),
+    /// A report has nobody of this name.
+    #[error("the report has nobody called {0:?}")]
+    NoContender(String),
     /// An interval needs a spread.
     #[error("a confidence interval needs at least 2 finite values, got {0}")]
     TooFewValues(usize),

@@ -17,6 +17,7 @@ mod fingerprint;
 mod interval;
 mod objective;
 mod procedure;
+mod report;
 mod schedule;
 mod targets;
 mod teacher;
@@ -33,6 +34,7 @@ pub use objective::{
 };
 pub use procedure::{Lesson, MutualEpoch, MutualLearning, Training};
 pub use reflux_softmax::{Distillation, Divergence, DivergenceKind, LogitMse};
+pub use report::{Contender, Cost, Report, Spread, latency};
 pub use schedule::Schedule;
 pub use targets::{CacheKey, Labelling, SoftTargets, TargetForm};
 pub use teacher::{Ensemble, Mean, Precomputed, Teacher};

@@ -109,8 +109,7 @@ impl OnnxTeacher {
             return Err(Error::OnnxOperators { path: path.into(), lacking: lacking.join(", ") });
         }
         let problem = |problem| Error::Onnx { path: path.into(), problem };
-        let (plan, classes) =
-            guarded(|| plan(model, row_shape, name)).map_err(|error| problem(error))?;
+        let (plan, classes) = guarded(|| plan(model, row_shape, name)).map_err(problem)?;
         let settings = format!("{row_shape:?} {name:?} {output:?}");
         let parts = [
             Fingerprint::of_bytes("file", &bytes),
@@ -203,7 +202,7 @@ fn plan(
     model.set_input_fact(0, f32::fact(shape).into())?;
     let model = model.into_optimized()?;
     let output = model.output_fact(0)?;
-    let classes = output.shape.iter().nth(1).and_then(|dim| dim.to_usize().ok());
+    let classes = output.shape.get(1).and_then(|dim| dim.to_usize().ok());
     match classes {
         Some(classes) if output.shape.rank() == 2 && output.datum_type == f32::datum_type() => {
             Ok((model.into_runnable()?, classes))
