@@ -2,12 +2,28 @@
 //!
 //! ## Where to look
 //!
-//! - [`Teacher`], [`Ensemble`]: whatever gives logits.
-//! - [`SoftTargets`]: what it says about a data set, asked once.
-//! - [`Distill`]: soft targets and labels as what [`reflux_nn::Fit`] trains a student towards, with
-//!   [`reflux_softmax::Distillation`] as the loss.
-//! - [`Evaluation`], [`agreement`], [`Interval`]: whether it was worth it.
+//! - [`Teacher`]: whatever gives logits; [`Ensemble`] of several, [`Precomputed`] answers.
+//! - [`SoftTargets`]: what it says about a data set; [`Labelling`] asks, into a [`TargetForm`] and into
+//!   files; [`CacheKey`] and [`Fingerprint`] tell what a file is of.
+//! - [`Distill`]: soft targets and labels as what [`reflux_nn::Fit`] trains a student towards.
+//! - [`LogitLoss`]: a loss against the teacher's logits: [`Hinton`], [`Distillation`],
+//!   [`SoftDivergence`], [`Divergence`], [`LogitMse`], [`DecoupledKd`], [`Dist`]; around others
+//!   [`Standardized`] and [`WithLabels`]; [`LogitBatch`] is what it is given. [`label_smoothing`] is the
+//!   control.
+//! - [`FeatureLoss`]: a loss against its hidden activations: [`Hint`], [`Similarity`], [`Relational`].
+//! - [`Schedule`]: temperatures and weights that change while a student learns.
+//! - [`Training`], [`Lesson`], [`MutualLearning`]: ways of bringing students up.
+//! - [`Report`], [`Contender`], [`Cost`], [`Spread`], [`latency`]: whether it was worth it, from
+//!   [`Evaluation`], [`agreement`] and [`Interval`].
 //! - [`Error`]: everything that can go wrong.
+#![cfg_attr(
+    feature = "onnx",
+    doc = "- [`OnnxTeacher`], [`OnnxOutput`]: a model of another framework."
+)]
+#![cfg_attr(
+    feature = "continual",
+    doc = "- [`DarkExperienceReplay`]: one task after another, without forgetting the first."
+)]
 
 #[cfg(feature = "continual")]
 mod continual;
