@@ -1,5 +1,5 @@
-//! A convolutional network that PyTorch trained and exported, as a teacher. `data/digits_cnn.json` says
-//! where it comes from.
+//! Models of other frameworks as teachers: a convolutional network of PyTorch's and a random forest of
+//! scikit-learn's. `data/digits_cnn.json` and `data/digits_forest.json` say where they come from.
 #![cfg(feature = "onnx")]
 #![allow(clippy::unwrap_used)]
 
@@ -24,6 +24,11 @@ fn teacher() -> OnnxTeacher {
     OnnxTeacher::load(data("digits_cnn.onnx"), &[64]).unwrap()
 }
 
+fn forest() -> OnnxTeacher {
+    let (path, output) = (data("digits_forest.onnx"), OnnxOutput::Probabilities);
+    OnnxTeacher::load_output(path, &[64], "probabilities", output).unwrap()
+}
+
 #[test]
 fn its_logits_are_those_of_pytorch() {
     let record: Value = serde_json::from_str(include_str!("data/digits_cnn.json")).unwrap();
@@ -45,11 +50,37 @@ fn its_logits_are_those_of_pytorch() {
 }
 
 #[test]
-fn a_student_learns_from_it_without_labels() {
+fn a_forest_gives_the_probabilities_of_scikit_learn() {
+    let record: Value = serde_json::from_str(include_str!("data/digits_forest.json")).unwrap();
+    let first = record["first_row"].as_u64().unwrap() as usize;
+    let rows = record["probabilities"].as_array().unwrap();
+    let all = digits().unwrap();
+    let inputs = all.inputs();
+    let said = forest().logits(&inputs.slice(s![first..first + rows.len(), ..])).unwrap();
+    for (said, expected) in said.rows().into_iter().zip(rows) {
+        for (said, expected) in said.iter().zip(expected.as_array().unwrap()) {
+            assert!((f64::from(said.exp()) - expected.as_f64().unwrap()).abs() < 1e-5);
+        }
+    }
+    let test = all.select(&digits_split().unwrap().test).unwrap();
+    let right = accuracy(&forest().logits(&test.inputs()).unwrap(), test.labels()).unwrap();
+    let errors = record["errors"].as_f64().unwrap();
+    assert_eq!(((1.0 - right) * test.len() as f64).round(), errors);
+}
+
+#[test]
+fn students_learn_from_network_and_forest_without_labels() {
+    // One that learned nothing agrees on a tenth.
+    let [network, forest] = [teacher(), forest()].map(|teacher| agreement_of_student(&teacher));
+    assert!(network > 0.92 && forest > 0.85, "{network}, {forest}");
+}
+
+/// On what part of the test rows a student chooses as its teacher does.
+fn agreement_of_student(teacher: &OnnxTeacher) -> f64 {
     let (all, split) = (digits().unwrap(), digits_split().unwrap());
     let (seen, test) = (all.select(&split.train).unwrap(), all.select(&split.test).unwrap());
     let labelling = Labelling::new().with_batch_size(128).unwrap();
-    let targets = labelling.run(&teacher(), &seen.inputs(), |_| ControlFlow::Continue(())).unwrap();
+    let targets = labelling.run(teacher, &seen.inputs(), |_| ControlFlow::Continue(())).unwrap();
     let loss = Hinton::new().with_alpha(0.0).unwrap().with_temperature(4.0).unwrap();
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(4);
     let mut student = Mlp::new(MlpConfig::new(64, &[32], 10).unwrap(), rng).unwrap();
@@ -60,9 +91,7 @@ fn a_student_learns_from_it_without_labels() {
     })
     .unwrap();
     let said = student.predict(&test.inputs()).unwrap();
-    let same = agreement(&said, &teacher().logits(&test.inputs()).unwrap()).unwrap();
-    // One that learned nothing agrees on a tenth.
-    assert!(same > 0.92, "{same}");
+    agreement(&said, &teacher.logits(&test.inputs()).unwrap()).unwrap()
 }
 
 #[test]
@@ -99,6 +128,15 @@ fn models_that_do_not_fit_are_typed_errors() {
     assert!(matches!(name, Err(Error::Onnx { .. })), "{name:?}");
     let inputs = teacher().logits(&Array2::<f32>::zeros((1, 63)));
     assert!(matches!(inputs, Err(Error::Shape { .. })));
+    let several = OnnxTeacher::load(data("digits_forest.onnx"), &[64]).unwrap_err().to_string();
+    assert!(several.contains("2 outputs") && several.contains("probabilities"), "{several}");
+    let label = OnnxTeacher::load_output(
+        data("digits_forest.onnx"),
+        &[64],
+        "label",
+        OnnxOutput::Probabilities,
+    );
+    assert!(matches!(label, Err(Error::Onnx { .. })), "{label:?}");
     let missing = OnnxTeacher::load("no such file.onnx", &[64]);
     assert!(matches!(missing, Err(Error::File { .. })));
 }
