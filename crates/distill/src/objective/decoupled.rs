@@ -16,9 +16,9 @@
 //! of the other classes where the teacher is sure. Zhao et al. 2022, "Decoupled knowledge
 //! distillation", arXiv:2203.08679.
 
-use ndarray::{ArrayRef2, ArrayView1, ArrayViewMut1, Axis};
+use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, Zip};
 use reflux_nn::Real;
-use reflux_softmax::log_softmax_into;
+use reflux_softmax::{Divergence, logsumexp_into, softmax_into};
 
 use super::memory::Memory;
 use super::settings::checked_settings;
@@ -111,60 +111,72 @@ impl<F: Real> LogitLoss<F> for DecoupledKd<F> {
         let shape = batch.checked_shape(gradient, 2)?;
         let labels = batch.checked_labels("decoupled distillation")?;
         let temperature = self.temperature.at(batch.step);
-        let [mut teacher] = self.memory.matrices([shape]);
-        let t = F::from_f64(temperature);
-        log_softmax_into(&batch.teacher, Axis(1), t, &mut teacher)?;
-        log_softmax_into(&batch.student, Axis(1), t, gradient)?;
-        let mut sum = 0.0;
-        let factor = temperature / shape.0 as f64;
-        let rows = gradient.rows_mut().into_iter().zip(teacher.rows()).zip(labels);
-        for ((student, teacher), &label) in rows {
-            let (target, others) = of_row(student, teacher, label, [self.alpha, self.beta], factor);
-            sum += self.alpha * target + self.beta * others;
+        let column = (shape.0, 1);
+        let [mut student, mut teacher, mut others, mut rest_q, mut rest_p] =
+            self.memory.matrices([shape, shape, shape, column, column]);
+        for (logits, without) in [(batch.student, &mut student), (batch.teacher, &mut teacher)] {
+            copy_without_target(logits, labels, temperature, without)?;
         }
-        Ok(F::from_f64(temperature * temperature * sum / shape.0 as f64))
+        // With its own class out of the way NCKD is a plain divergence.
+        let divergence = Divergence::forward_kl(temperature)?;
+        let others_value = divergence.value_and_gradient(&student, &teacher, gradient)?;
+        let t = F::from_f64(temperature);
+        softmax_into(&student, Axis(1), t, &mut others)?;
+        logsumexp_into(&student, Axis(1), t, &mut rest_q.column_mut(0))?;
+        logsumexp_into(&teacher, Axis(1), t, &mut rest_p.column_mut(0))?;
+
+        let beta = F::from_f64(self.beta);
+        let mut target_sum = 0.0;
+        for (row, (mut slopes, &label)) in gradient.rows_mut().into_iter().zip(labels).enumerate() {
+            let [(log_p, log_rest_p), (log_q, log_rest_q)] =
+                [(&batch.teacher, &rest_p), (&batch.student, &rest_q)].map(|(logits, rest)| {
+                    target_and_rest(logits[[row, label]], rest[[row, 0]], temperature)
+                });
+            let (p, rest) = (log_p.exp(), log_rest_p.exp());
+            target_sum += times_gap(p, log_p, log_q) + times_gap(rest, log_rest_p, log_rest_q);
+            let surplus = self.alpha * temperature / shape.0 as f64 * (log_rest_q.exp() - rest);
+            let surplus = F::from_f64(surplus);
+            Zip::from(&mut slopes).and(others.row(row)).for_each(|slope, &q| {
+                *slope = beta * *slope + surplus * q;
+            });
+            slopes[label] = -surplus;
+        }
+        let target = temperature * temperature * target_sum / shape.0 as f64;
+        Ok(F::from_f64(self.alpha * target + self.beta * others_value.as_f64()))
     }
 }
 
-/// TCKD and NCKD of a row of log-probabilities. The student's are overwritten by the gradient with
-/// respect to its softened logits, times `factor`.
-fn of_row<F: Real>(
-    mut student: ArrayViewMut1<'_, F>,
-    teacher: ArrayView1<'_, F>,
-    label: usize,
-    [alpha, beta]: [f64; 2],
-    factor: f64,
-) -> (f64, f64) {
-    let log_rest_p = log_sum_of_others(teacher, label);
-    let log_rest_q = log_sum_of_others(student.view(), label);
-    let (log_p, log_q) = (teacher[label].as_f64(), student[label].as_f64());
-    let (p, rest_p) = (log_p.exp(), log_rest_p.exp());
-    let target = times_gap(p, log_p, log_q) + times_gap(rest_p, log_rest_p, log_rest_q);
-    let surplus = log_rest_q.exp() - rest_p;
-    let mut others = 0.0;
-    for (class, (slot, log_p)) in student.iter_mut().zip(teacher).enumerate() {
-        if class == label {
-            *slot = F::from_f64(-factor * alpha * surplus);
-            continue;
+/// Copies logits, but with each row's own class so far below the others that it has no probability.
+fn copy_without_target<F: Real>(
+    logits: ArrayView2<'_, F>,
+    labels: &[usize],
+    temperature: f64,
+    out: &mut ArrayViewMut2<'_, F>,
+) -> Result<()> {
+    out.assign(&logits);
+    for (row, (mut out, &label)) in out.rows_mut().into_iter().zip(labels).enumerate() {
+        let own = out[label].as_f64();
+        if !own.is_finite() {
+            return Err(reflux_softmax::Error::Logit { row, value: own }.into());
         }
-        let (log_p, log_q) = (log_p.as_f64() - log_rest_p, slot.as_f64() - log_rest_q);
-        let (p, q) = (log_p.exp(), log_q.exp());
-        others += times_gap(p, log_p, log_q);
-        *slot = F::from_f64(factor * (alpha * q * surplus + beta * (q - p)));
+        out[label] = F::neg_infinity();
+        let max = out.iter().map(|x| x.as_f64()).fold(f64::NEG_INFINITY, f64::max);
+        out[label] = F::from_f64(max - 1000.0 * temperature - 1e-3 * max.abs());
     }
-    (target, others)
+    Ok(())
+}
+
+/// The logarithms of a class's probability and of that of all others, exact however small they are, from
+/// its logit and from `T·log Σ exp(x_i/T)` over the others.
+fn target_and_rest<F: Real>(own: F, rest: F, temperature: f64) -> (f64, f64) {
+    let (own, rest) = (own.as_f64() / temperature, rest.as_f64() / temperature);
+    let all = own.max(rest) + (own.min(rest) - own.max(rest)).exp().ln_1p();
+    (own - all, rest - all)
 }
 
 /// `p·(log p − log q)`, which is 0 where `p` is.
 fn times_gap(p: f64, log_p: f64, log_q: f64) -> f64 {
     if p > 0.0 { p * (log_p - log_q) } else { 0.0 }
-}
-
-/// The logarithm of the probability of all classes but one, exact however small it is.
-fn log_sum_of_others<F: Real>(log_p: ArrayView1<'_, F>, label: usize) -> f64 {
-    let others = || log_p.iter().enumerate().filter(|(class, _)| *class != label);
-    let max = others().map(|(_, x)| x.as_f64()).fold(f64::NEG_INFINITY, f64::max);
-    max + others().map(|(_, x)| (x.as_f64() - max).exp()).sum::<f64>().ln()
 }
 
 checked_settings! {
@@ -179,7 +191,7 @@ checked_settings! {
 mod tests {
     use approx::assert_relative_eq;
     use ndarray::{Array2, array};
-    use reflux_softmax::{Divergence, softmax};
+    use reflux_softmax::softmax;
 
     use super::*;
     use crate::objective::tests_support::{assert_gradient, logits};
@@ -255,8 +267,13 @@ mod tests {
         let two = array![[1.0, 2.0]];
         assert!(loss.value_and_gradient(LogitBatch::new(&two, &two), &mut two.clone()).is_err());
         let nan = array![[1.0, f64::NAN]];
-        let batch = LogitBatch::new(&two, &nan).with_labels(&[0]);
-        assert!(loss.value_and_gradient(batch, &mut two.clone()).is_err());
+        for (student, teacher) in [(&two, &nan), (&nan, &two)] {
+            for label in [0, 1] {
+                let labels = [label];
+                let batch = LogitBatch::new(student, teacher).with_labels(&labels);
+                assert!(loss.value_and_gradient(batch, &mut two.clone()).is_err());
+            }
+        }
         assert!(loss.with_beta(-1.0).is_err());
     }
 }
