@@ -4,13 +4,18 @@
 
 GROUP is a module beside this file. It has `NAME`, the peer's name and version, and `prepare(parameters,
 threads)`, which returns a function without arguments that does the work once and returns a tensor or
-a number of which one value is compared with ours.
+a number of which one value is compared with ours. It raises `Unavailable` for what it cannot do here;
+the answer is then the reason, as a text.
 """
 
 import importlib
 import json
 import sys
 import time
+
+
+class Unavailable(Exception):
+    """The peer cannot do this here; the message says why."""
 
 
 def main():
@@ -21,7 +26,11 @@ def main():
         question = json.loads(line)
         if question["do"] == "prepare":
             work = None  # What it holds goes before there is something new.
-            work = group.prepare(question["parameters"], question["threads"])
+            try:
+                work = group.prepare(question["parameters"], question["threads"])
+            except Unavailable as reason:
+                answer(str(reason))
+                continue
             work()
             result = work()
             answer(float(result.reshape(-1)[0] if hasattr(result, "reshape") else result))
@@ -45,4 +54,5 @@ def answer(value):
 
 
 if __name__ == "__main__":
-    main()
+    # Under its own name, so that a group's `Unavailable` is the one above.
+    importlib.import_module("serve").main()

@@ -1,6 +1,6 @@
 """Record softmax, log-softmax, logsumexp and losses from PyTorch in f64, for crates/softmax.
 
-Usage, from the root of the repository, with the packages of requirements-softmax.txt installed:
+Usage, from the root of the repository, with the packages of requirements-torch.txt installed:
 
     python xtask/peers/softmax_reference.py crates/softmax/tests/data/pytorch.json
 

@@ -21,7 +21,8 @@ fn main() -> Result<()> {
 
 /// Pushes the cart to the side to which the pole falls, which brings it back under the pole.
 fn push_under_the_pole(observation: &[f32]) -> usize {
-    // Where the pole will be in half a second, if nothing is done: angle + 0.5 s * angular velocity.
+    // Where the pole will be in half a second, if nothing is done: angle + 0.5 s * angular
+    // velocity.
     usize::from(observation[2] + 0.5 * observation[3] > 0.0)
 }
 

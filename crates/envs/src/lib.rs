@@ -4,19 +4,36 @@
 //!
 //! - [`Env`], [`Step`]: the trait of an environment, and what one step gives back.
 //! - [`Space`]: which observations and actions an environment has.
-//! - [`CartPole`]: the cart-pole task, bare or as CartPole-v1.
-//! - [`TimeLimit`], [`EpisodeStatistics`]: wrappers, which are environments themselves; [`Episode`]
-//!   is what the second one counts.
+//! - Environments: [`CartPole`], [`MountainCar`], [`Acrobot`]; [`FrozenLake`] with [`LakeMap`], and
+//!   [`CliffWalking`]; [`Catch`] and [`DeepSea`].
+//! - [`VectorEnv`], [`Autoreset`], [`VectorStep`]: several environments that are stepped together.
+//! - Wrappers, which are environments themselves: [`TimeLimit`], [`EpisodeStatistics`],
+//!   [`FrameStack`], [`ClipReward`], [`NormalizeObservation`] (with [`RunningMeanStd`]),
+//!   [`OneHot`].
+//! - [`check_env`]: whether an environment of your own keeps the rules.
 //! - [`Error`]: everything that can go wrong.
 
-mod cart_pole;
+mod bsuite;
+mod check;
+mod classic;
 mod env;
 mod error;
+mod grid;
+mod lifecycle;
+mod saved;
 mod space;
+mod vector;
 mod wrappers;
 
-pub use cart_pole::CartPole;
+pub use bsuite::{Catch, CatchState, DeepSea, DeepSeaChance};
+pub use check::check_env;
+pub use classic::{Acrobot, CartPole, MountainCar};
 pub use env::{Env, Step};
 pub use error::{Error, Result};
+pub use grid::{CliffWalking, FrozenLake, LakeMap, LakeRewards, MapError, Tile, Transition};
 pub use space::Space;
-pub use wrappers::{Episode, EpisodeStatistics, TimeLimit};
+pub use vector::{Autoreset, VectorEnv, VectorStep};
+pub use wrappers::{
+    ClipReward, Episode, EpisodeStatistics, FrameStack, NormalizeObservation, OneHot,
+    RunningMeanStd, TimeLimit,
+};

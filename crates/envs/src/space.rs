@@ -5,7 +5,8 @@ use crate::{Error, Result};
 /// The set of legal observations or actions of an environment.
 ///
 /// An element is described by a flat slice of `f32`: one whole number for [`Space::Discrete`], one
-/// number for each bound of [`Space::Box`].
+/// number for each bound of [`Space::Box`], whose [`shape`](Space::shape) says how they are to be
+/// read (the last index counts fastest).
 ///
 /// ```
 /// use reflux_envs::Space;
@@ -32,6 +33,8 @@ pub enum Space {
         low: Vec<f32>,
         /// The largest legal value of each element, as long as `low`.
         high: Vec<f32>,
+        /// Axes whose product is the number of elements.
+        shape: Vec<usize>,
     },
 }
 
@@ -60,7 +63,42 @@ impl Space {
                 return Err(Error::Bounds { index, low, high });
             }
         }
-        Ok(Self::Box { low, high })
+        let shape = vec![low.len()];
+        Ok(Self::Box { low, high, shape })
+    }
+
+    /// The box of `shape` in which every element is between `low` and `high`, which are no NaN.
+    pub(crate) fn uniform_box(shape: &[usize], low: f32, high: f32) -> Self {
+        let len = shape.iter().product();
+        Self::Box { low: vec![low; len], high: vec![high; len], shape: shape.to_vec() }
+    }
+
+    /// A box without elements, for a field that is filled in later.
+    pub(crate) fn nothing() -> Self {
+        Self::uniform_box(&[0], 0.0, 0.0)
+    }
+
+    /// The same box with another shape, such as `[rows, columns]` for an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if `shape` is not one of as many elements, or this space is discrete.
+    pub fn with_shape(mut self, new: &[usize]) -> Result<Self> {
+        let len = self.len();
+        let product = new.iter().try_fold(1_usize, |product, &axis| product.checked_mul(axis));
+        match &mut self {
+            Self::Box { shape, .. } if product == Some(len) => *shape = new.to_vec(),
+            _ => return Err(Error::Shape { shape: new.to_vec(), len }),
+        }
+        Ok(self)
+    }
+
+    /// The axes of an element; none for a discrete space, whose elements are single numbers.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::Discrete { .. } => &[],
+            Self::Box { shape, .. } => shape,
+        }
     }
 
     /// The flat length of an element: 1 for a discrete space, the number of bounds for a box.
@@ -95,7 +133,7 @@ impl Space {
                 [v] => *v >= 0.0 && v.fract() == 0.0 && f64::from(*v) < *n as f64,
                 _ => false,
             },
-            Self::Box { low, high } => {
+            Self::Box { low, high, .. } => {
                 element.len() == low.len()
                     && element.len() == high.len()
                     && element.iter().zip(low).all(|(v, low)| v >= low)
@@ -133,6 +171,21 @@ mod tests {
         assert!(!space.contains(&[f32::NAN, 0.0]));
         assert!(!space.contains(&[0.5]));
         assert_eq!((space.len(), space.n()), (2, None));
+    }
+
+    #[test]
+    fn a_box_takes_any_shape_of_as_many_elements() {
+        let flat = Space::new_box(vec![0.0; 6], vec![1.0; 6]).unwrap();
+        assert_eq!(flat.shape(), [6]);
+        let image = flat.clone().with_shape(&[2, 3]).unwrap();
+        assert_eq!((image.shape(), image.len()), (&[2, 3][..], 6));
+        assert_eq!(image, Space::uniform_box(&[2, 3], 0.0, 1.0));
+        let wrong = Error::Shape { shape: vec![2, 2], len: 6 };
+        assert_eq!(flat.clone().with_shape(&[2, 2]), Err(wrong));
+        assert!(flat.with_shape(&[usize::MAX, 2]).is_err());
+        let discrete = Space::new_discrete(6).unwrap();
+        assert_eq!(discrete.shape(), [0; 0]);
+        assert!(discrete.with_shape(&[6]).is_err());
     }
 
     #[test]

@@ -1,8 +1,22 @@
 //! The shape of a network, checked before there is one.
 
+use crate::sequence::Sequence;
 use crate::{Activation, Error, Init, Result};
 
-/// The size, activation and initialiser of a multilayer perceptron.
+/// Which dense layers have noise, and how much at the start: see [`MlpConfig::with_noisy`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NoisyConfig {
+    pub(crate) sigma: f64,
+    /// Counted from the last.
+    pub(crate) layers: usize,
+}
+
+/// The size, activation and initialiser of a multilayer perceptron, and what stands between its dense
+/// layers.
+///
+/// Each hidden layer is dense, then normalised where [`with_layer_norm`](Self::with_layer_norm) says
+/// so, then activated, then dropped out; the last layer is dense, with a dueling head behind it where
+/// [`with_dueling`](Self::with_dueling) says so.
 ///
 /// # Example
 ///
@@ -14,7 +28,7 @@ use crate::{Activation, Error, Init, Result};
 /// assert!(MlpConfig::new(784, &[0], 10).is_err());
 /// # Ok::<(), reflux_nn::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Unchecked", into = "Unchecked"))]
 pub struct MlpConfig {
@@ -22,6 +36,11 @@ pub struct MlpConfig {
     widths: Vec<usize>,
     activation: Activation,
     init: Init,
+    dropout: f64,
+    input_dropout: f64,
+    layer_norm: bool,
+    dueling_atoms: Option<usize>,
+    noisy: Option<NoisyConfig>,
 }
 
 impl MlpConfig {
@@ -37,15 +56,25 @@ impl MlpConfig {
             let got = format!("{widths:?} (inputs, hidden layers, outputs)");
             return Err(Error::config("each width of the network", "at least 1", got));
         }
-        // As bytes of the widest type, so that nothing below can overflow.
+        // As bytes of the widest type with all that a layer may have besides its weights, so that
+        // nothing below can overflow.
         let parameters = widths.windows(2).try_fold(0_usize, |sum, pair| {
-            pair[0].checked_add(1)?.checked_mul(pair[1])?.checked_add(sum)
+            pair[0].checked_add(5)?.checked_mul(pair[1])?.checked_add(sum)
         });
-        if parameters.and_then(|n| n.checked_mul(8)).is_none_or(|n| n > isize::MAX as usize) {
+        if parameters.and_then(|n| n.checked_mul(64)).is_none_or(|n| n > isize::MAX as usize) {
             let got = format!("{widths:?} (inputs, hidden layers, outputs)");
             return Err(Error::config("the network's size", "one that can be addressed", got));
         }
-        Ok(Self { widths, activation: Activation::default(), init: Init::default() })
+        Ok(Self {
+            widths,
+            activation: Activation::default(),
+            init: Init::default(),
+            dropout: 0.0,
+            input_dropout: 0.0,
+            layer_norm: false,
+            dueling_atoms: None,
+            noisy: None,
+        })
     }
 
     /// Sets the activation of the hidden layers. The last layer has none: it gives logits.
@@ -56,6 +85,66 @@ impl MlpConfig {
     /// Sets the initialiser.
     pub fn with_init(self, init: Init) -> Self {
         Self { init, ..self }
+    }
+
+    /// In training, drops each hidden value with this probability (Srivastava et al. 2014; Hinton et
+    /// al. 2015 train their teacher with 0.5). It is rounded to a multiple of 1/65536.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless it is at least 0 and less than 1.
+    pub fn with_dropout(self, probability: f64) -> Result<Self> {
+        Ok(Self { dropout: check_probability("dropout", probability)?, ..self })
+    }
+
+    /// In training, drops each input with this probability; 0.2 is usual.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless it is at least 0 and less than 1.
+    pub fn with_input_dropout(self, probability: f64) -> Result<Self> {
+        Ok(Self { input_dropout: check_probability("input dropout", probability)?, ..self })
+    }
+
+    /// Normalises the sums of each hidden layer before its activation (Ba, Kiros & Hinton 2016,
+    /// arXiv:1607.06450).
+    pub fn with_layer_norm(self, layer_norm: bool) -> Self {
+        Self { layer_norm, ..self }
+    }
+
+    /// Makes the outputs from a value and an advantage for each action: `V + A − mean A` (Wang et al.
+    /// 2016, arXiv:1511.06581). There are `atoms` outputs an action, one where the network gives
+    /// action values, more where it gives their distributions; those of one action lie together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless the number of outputs is a multiple of `atoms`.
+    pub fn with_dueling(self, atoms: usize) -> Result<Self> {
+        if atoms == 0 || self.outputs() % atoms != 0 {
+            let legal = "at least 1 and a divisor of the number of outputs";
+            return Err(Error::config("atoms of the dueling head", legal, atoms));
+        }
+        Ok(Self { dueling_atoms: Some(atoms), ..self })
+    }
+
+    /// Gives the last `layers` dense layers learned noise, whose deviation starts at `sigma/√inputs`
+    /// (Fortunato et al. 2018, arXiv:1706.10295, which has 0.5 and every dense layer).
+    ///
+    /// Noise is drawn by [`Mlp::forward_train`](crate::Mlp::forward_train); other passes see the means.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless `sigma` is finite and at least 0, and `layers` from 1 to
+    /// [`layers`](Self::layers).
+    pub fn with_noisy(self, sigma: f64, layers: usize) -> Result<Self> {
+        if !(sigma.is_finite() && sigma >= 0.0) {
+            return Err(Error::config("sigma of the noise", "finite and at least 0", sigma));
+        }
+        if !(1..=self.layers()).contains(&layers) {
+            let legal = "at least 1 and at most the number of dense layers";
+            return Err(Error::config("noisy layers", legal, layers));
+        }
+        Ok(Self { noisy: Some(NoisyConfig { sigma, layers }), ..self })
     }
 
     /// The number of input features.
@@ -83,39 +172,53 @@ impl MlpConfig {
         self.init
     }
 
-    /// How many layers have weights: one more than there are hidden layers.
+    /// The probability with which a hidden value is dropped in training.
+    pub fn dropout(&self) -> f64 {
+        self.dropout
+    }
+
+    /// The probability with which an input is dropped in training.
+    pub fn input_dropout(&self) -> f64 {
+        self.input_dropout
+    }
+
+    /// Whether hidden layers are normalised.
+    pub fn layer_norm(&self) -> bool {
+        self.layer_norm
+    }
+
+    /// With a dueling head, how many outputs an action has.
+    pub fn dueling_atoms(&self) -> Option<usize> {
+        self.dueling_atoms
+    }
+
+    pub(crate) fn noisy(&self) -> Option<NoisyConfig> {
+        self.noisy
+    }
+
+    /// How many dense layers there are: one more than there are hidden layers.
     pub fn layers(&self) -> usize {
         self.widths.len() - 1
     }
 
-    /// The number of weights and biases.
+    /// The number of parameters: weights and biases, and what normalisation and noise add.
     pub fn parameters(&self) -> usize {
-        self.widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
+        Sequence::new(self).parameters()
     }
 
-    /// Multiplications of one row's forward pass, each with an addition.
+    /// Multiplications of one row's forward pass in the dense layers, each with an addition.
     pub fn multiply_adds(&self) -> usize {
-        self.widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
+        let sequence = Sequence::new(self);
+        let widths = sequence.dense.iter().map(|&dense| sequence.layers[dense].widths());
+        widths.map(|(inputs, outputs)| inputs * outputs).sum()
     }
+}
 
-    /// Inputs, the width of each hidden layer, outputs.
-    pub(crate) fn widths(&self) -> &[usize] {
-        &self.widths
-    }
-
-    /// Where the parameters of layer `index` start.
-    pub(crate) fn layer_start(&self, index: usize) -> usize {
-        self.widths[..=index].windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
-    }
-
-    /// The inputs and outputs of layer `index`.
-    pub(crate) fn layer(&self, index: usize) -> (usize, usize) {
-        (self.widths[index], self.widths[index + 1])
-    }
-
-    /// The activation of layer `index`.
-    pub(crate) fn layer_activation(&self, index: usize) -> Activation {
-        if index + 1 == self.layers() { Activation::Identity } else { self.activation }
+fn check_probability(name: &'static str, probability: f64) -> Result<f64> {
+    if (0.0..1.0).contains(&probability) {
+        Ok(probability)
+    } else {
+        Err(Error::config(name, "at least 0 and less than 1", probability))
     }
 }
 
@@ -139,14 +242,37 @@ struct Unchecked {
     activation: Activation,
     #[serde(default)]
     init: Init,
+    #[serde(default)]
+    dropout: f64,
+    #[serde(default)]
+    input_dropout: f64,
+    #[serde(default)]
+    layer_norm: bool,
+    #[serde(default)]
+    dueling_atoms: Option<usize>,
+    #[serde(default)]
+    noisy_sigma: Option<f64>,
+    #[serde(default)]
+    noisy_layers: usize,
 }
 
 #[cfg(feature = "serde")]
 impl TryFrom<Unchecked> for MlpConfig {
     type Error = Error;
     fn try_from(unchecked: Unchecked) -> Result<Self> {
-        let config = Self::new(unchecked.inputs, &unchecked.hidden, unchecked.outputs)?;
-        Ok(config.with_activation(unchecked.activation).with_init(unchecked.init))
+        let mut config = Self::new(unchecked.inputs, &unchecked.hidden, unchecked.outputs)?
+            .with_activation(unchecked.activation)
+            .with_init(unchecked.init)
+            .with_dropout(unchecked.dropout)?
+            .with_input_dropout(unchecked.input_dropout)?
+            .with_layer_norm(unchecked.layer_norm);
+        if let Some(atoms) = unchecked.dueling_atoms {
+            config = config.with_dueling(atoms)?;
+        }
+        if let Some(sigma) = unchecked.noisy_sigma {
+            config = config.with_noisy(sigma, unchecked.noisy_layers)?;
+        }
+        Ok(config)
     }
 }
 
@@ -159,6 +285,12 @@ impl From<MlpConfig> for Unchecked {
             outputs: config.outputs(),
             activation: config.activation,
             init: config.init,
+            dropout: config.dropout,
+            input_dropout: config.input_dropout,
+            layer_norm: config.layer_norm,
+            dueling_atoms: config.dueling_atoms,
+            noisy_sigma: config.noisy.map(|noisy| noisy.sigma),
+            noisy_layers: config.noisy.map_or(0, |noisy| noisy.layers),
         }
     }
 }

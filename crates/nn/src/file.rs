@@ -1,20 +1,19 @@
 //! Networks in safetensors files, under the names that PyTorch's `nn.Sequential` gives them.
 //!
-//! Layer `l` is stored as `{2l}.weight` `[outputs, inputs]` and `{2l}.bias` `[outputs]` in f32: in
-//! `nn.Sequential(Linear, ReLU, Linear, ...)` the activations take the odd numbers. The activation
-//! stands in the file's metadata.
+//! Layer `l` of the sequence is stored as `{l}.weight` and `{l}.bias` in f32, a dense layer's weights
+//! as `[outputs, inputs]`: `nn.Sequential(Linear, ReLU, Linear)` has `0.weight`, `0.bias`, `2.weight`
+//! and `2.bias`. A noisy layer has `{l}.weight_sigma` and `{l}.bias_sigma` besides. What the tensors do
+//! not tell, such as the activation, stands in the file's metadata.
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView2};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::mlp::split_layer_mut;
+use crate::layer::Layer;
+use crate::sequence::Sequence;
 use crate::{Activation, Error, Mlp, MlpConfig, Result};
-
-const ACTIVATION: &str = "activation";
 
 impl Mlp<f32> {
     /// Writes the network to `path` as safetensors. The file is written beside it and renamed, so
@@ -26,133 +25,244 @@ impl Mlp<f32> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let bytes = self.to_safetensors().map_err(|error| Error::file(path, error))?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let write = || -> std::io::Result<()> {
-            let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-            beside.write_all(&bytes)?;
-            beside.as_file().sync_all()?;
-            beside.persist(path)?;
-            Ok(())
-        };
-        write().map_err(|error| Error::file(path, format!("cannot be written: {error}")))
+        write_whole(path, &bytes)
     }
 
     /// Reads a network that [`Mlp::save`] wrote, or one that PyTorch wrote from an `nn.Sequential` of
-    /// `Linear` layers with activations between them. Where the file does not name the activation,
-    /// it is taken to be ReLU; [`Mlp::config`] tells.
+    /// `Linear` layers with activations, and perhaps `LayerNorm` before and `Dropout` after them.
+    /// Where the file does not name the activation, it is taken to be ReLU; [`Mlp::config`] tells,
+    /// and [`Mlp::load_as`] takes another.
     ///
     /// # Errors
     ///
     /// [`Error::File`] for a file that is missing, truncated, corrupt, of another type than f32, or
     /// whose tensors are not those of such a network.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
-        Self::from_safetensors(&bytes).map_err(|problem| Error::file(path, problem))
+        Self::read(path.as_ref(), |tensors, metadata| config_of(tensors, metadata))
     }
 
-    fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-        let little_endian =
-            |values: &mut dyn Iterator<Item = &f32>| values.flat_map(|x| x.to_le_bytes()).collect();
-        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-        for (index, (weights, bias)) in (0..).map_while(|index| Some((index, self.layer(index)?))) {
-            let (inputs, outputs) = weights.dim();
-            let transposed = little_endian(&mut weights.t().iter());
-            tensors.push((weight_name(index), vec![outputs, inputs], transposed));
-            tensors.push((bias_name(index), vec![outputs], little_endian(&mut bias.iter())));
-        }
-        let views = tensors
-            .iter()
-            .map(|(name, shape, data)| {
-                Ok((name, TensorView::new(Dtype::F32, shape.clone(), data)?))
+    /// The same for a network of this configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] as for [`Mlp::load`], and where the tensors do not fit the configuration.
+    pub fn load_as(config: MlpConfig, path: impl AsRef<Path>) -> Result<Self> {
+        Self::read(path.as_ref(), |_, _| Ok(config))
+    }
+
+    fn read(
+        path: &Path,
+        config: impl FnOnce(&SafeTensors<'_>, &Metadata) -> Result<MlpConfig, String>,
+    ) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
+        Self::from_safetensors(&bytes, config).map_err(|problem| Error::file(path, problem))
+    }
+
+    pub(crate) fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+        let bytes: Vec<u8> = self.parameters().iter().flat_map(|x| x.to_le_bytes()).collect();
+        let views = tensors_of(self.sequence())
+            .into_iter()
+            .map(|tensor| {
+                let data = &bytes[4 * tensor.start..4 * (tensor.start + tensor.len())];
+                Ok((tensor.name.clone(), TensorView::new(Dtype::F32, tensor.shape, data)?))
             })
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-        let activation = self.config().activation().name().to_owned();
-        let metadata = HashMap::from([(ACTIVATION.to_owned(), activation)]);
-        safetensors::serialize(views, Some(metadata))
+        safetensors::serialize(views, Some(metadata_of(self.config())))
     }
 
-    fn from_safetensors(bytes: &[u8]) -> Result<Self, String> {
+    fn from_safetensors(
+        bytes: &[u8],
+        config: impl FnOnce(&SafeTensors<'_>, &Metadata) -> Result<MlpConfig, String>,
+    ) -> Result<Self, String> {
         let broken =
             |error: safetensors::SafeTensorError| format!("is no safetensors file: {error}");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
-        let activation = match header.metadata().as_ref().and_then(|map| map.get(ACTIVATION)) {
-            None => Activation::Relu,
-            Some(name) => Activation::from_name(name)
-                .ok_or_else(|| format!("names the activation {name:?}, which is unknown"))?,
-        };
-
-        let mut layers: Vec<(Array2<f32>, Vec<f32>)> = Vec::new();
-        while tensors.names().contains(&weight_name(layers.len()).as_str()) {
-            layers.push(read_layer(&tensors, layers.len())?);
-        }
-        if layers.is_empty() || tensors.len() != 2 * layers.len() {
-            return Err(format!(
-                "must hold the tensors 0.weight, 0.bias, 2.weight, 2.bias, ... of an \
-                 nn.Sequential, but holds {:?}",
-                tensors.names()
-            ));
-        }
-        let widths: Vec<usize> = layers.iter().map(|(weights, _)| weights.ncols()).collect();
-        let (hidden, outputs) = widths.split_at(widths.len() - 1);
-        for (index, pair) in layers.windows(2).enumerate() {
-            let (given, taken) = (pair[0].0.ncols(), pair[1].0.nrows());
-            if given != taken {
-                return Err(format!("layer {index} gives {given} values, the next takes {taken}"));
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let config = config(&tensors, &metadata)?;
+        let sequence = Sequence::new(&config);
+        let expected = tensors_of(&sequence);
+        // What the file holds bounds what is allocated.
+        for tensor in &expected {
+            let view = tensors
+                .tensor(&tensor.name)
+                .map_err(|error| format!("{} is missing: {error}", tensor.name))?;
+            if view.shape() != tensor.shape {
+                let (expected, got) = (&tensor.shape, view.shape());
+                return Err(format!("{} must have shape {expected:?}, got {got:?}", tensor.name));
             }
         }
-        let config = MlpConfig::new(layers[0].0.nrows(), hidden, outputs[0])
-            .map_err(|error| error.to_string())?
-            .with_activation(activation);
-        let mut parameters = vec![0.0; config.parameters()];
-        for (index, (weights, bias)) in layers.iter().enumerate() {
-            let (mut weight_slots, mut bias_slots) =
-                split_layer_mut(&config, &mut parameters, index);
-            weight_slots.assign(weights);
-            bias_slots.assign(&ndarray::aview1(bias));
+        if tensors.len() != expected.len() {
+            let names: Vec<&str> = expected.iter().map(|tensor| tensor.name.as_str()).collect();
+            return Err(format!("must hold {names:?} alone, but holds {:?}", tensors.names()));
+        }
+        let mut parameters = vec![0.0; sequence.parameters()];
+        for tensor in &expected {
+            let slots = &mut parameters[tensor.start..tensor.start + tensor.len()];
+            read_tensor(&tensors, &tensor.name, slots)?;
         }
         Self::from_parameters(config, parameters).map_err(|error| error.to_string())
     }
 }
 
-fn weight_name(layer: usize) -> String {
-    format!("{}.weight", 2 * layer)
-}
+type Metadata = HashMap<String, String>;
 
-fn bias_name(layer: usize) -> String {
-    format!("{}.bias", 2 * layer)
-}
-
-/// The weights `[inputs, outputs]` and the bias of one layer.
-fn read_layer(tensors: &SafeTensors<'_>, layer: usize) -> Result<(Array2<f32>, Vec<f32>), String> {
-    let (weight_shape, weights) = read_tensor(tensors, &weight_name(layer))?;
-    let (bias_shape, bias) = read_tensor(tensors, &bias_name(layer))?;
-    let &[outputs, inputs] = weight_shape.as_slice() else {
-        return Err(format!("{} must have 2 dimensions, got {weight_shape:?}", weight_name(layer)));
+/// Writes a file beside `path` and renames it.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     };
-    if bias_shape != [outputs] {
-        return Err(format!(
-            "{} must have shape {:?}, got {bias_shape:?}",
-            bias_name(layer),
-            [outputs]
-        ));
-    }
-    let weights = ArrayView2::from_shape((outputs, inputs), &weights)
-        .map_err(|error| format!("{}: {error}", weight_name(layer)))?;
-    Ok((weights.t().to_owned(), bias))
+    let write = || -> std::io::Result<()> {
+        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        beside.write_all(bytes)?;
+        beside.as_file().sync_all()?;
+        beside.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| Error::file(path, format!("cannot be written: {error}")))
 }
 
-fn read_tensor(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
+/// A tensor of a file, and where its values lie among the parameters.
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    start: usize,
+}
+
+impl Tensor {
+    fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// Every tensor of a network, in the order of its parameters.
+fn tensors_of(sequence: &Sequence) -> Vec<Tensor> {
+    let mut tensors: Vec<Tensor> = Vec::new();
+    let mut add = |name: String, shape: &[usize]| {
+        let start = tensors.last().map_or(0, |last| last.start + last.len());
+        tensors.push(Tensor { name, shape: shape.to_vec(), start });
+    };
+    for (index, layer) in sequence.layers.iter().enumerate() {
+        let (inputs, outputs) = layer.widths();
+        match layer {
+            Layer::Linear(_) => {
+                add(format!("{index}.weight"), &[outputs, inputs]);
+                add(format!("{index}.bias"), &[outputs]);
+            }
+            Layer::Noisy(_) => {
+                for kind in ["", "_sigma"] {
+                    add(format!("{index}.weight{kind}"), &[outputs, inputs]);
+                    add(format!("{index}.bias{kind}"), &[outputs]);
+                }
+            }
+            Layer::LayerNorm(_) => {
+                add(format!("{index}.weight"), &[outputs]);
+                add(format!("{index}.bias"), &[outputs]);
+            }
+            Layer::Activation(..) | Layer::Dropout(_) | Layer::Dueling(_) => {}
+        }
+    }
+    tensors
+}
+
+const ACTIVATION: &str = "activation";
+const DROPOUT: &str = "dropout";
+const INPUT_DROPOUT: &str = "input_dropout";
+const DUELING: &str = "dueling_atoms";
+const NOISY: &str = "noisy_sigma";
+
+fn metadata_of(config: &MlpConfig) -> Metadata {
+    let mut metadata = HashMap::new();
+    let mut set = |key: &str, value: String| metadata.insert(key.to_owned(), value);
+    set(ACTIVATION, config.activation().name().to_owned());
+    for (key, probability) in
+        [(DROPOUT, config.dropout()), (INPUT_DROPOUT, config.input_dropout())]
+    {
+        if probability > 0.0 {
+            set(key, probability.to_string());
+        }
+    }
+    if let Some(atoms) = config.dueling_atoms() {
+        set(DUELING, atoms.to_string());
+    }
+    if let Some(noisy) = config.noisy() {
+        set(NOISY, noisy.sigma.to_string());
+    }
+    metadata
+}
+
+/// The configuration that a file's tensors and metadata tell of.
+fn config_of(tensors: &SafeTensors<'_>, metadata: &Metadata) -> Result<MlpConfig, String> {
+    let activation = match metadata.get(ACTIVATION) {
+        None => Activation::default(),
+        Some(name) => Activation::from_name(name)
+            .ok_or_else(|| format!("names the activation {name:?}, which is unknown"))?,
+    };
+    // The dense layers, in order, are the matrices of weights.
+    let mut dense: Vec<(usize, [usize; 2])> = Vec::new();
+    for name in tensors.names() {
+        let tensor = tensors.tensor(name).map_err(|error| format!("{name}: {error}"))?;
+        let index = name.strip_suffix(".weight").and_then(|index| index.parse().ok());
+        if let (Some(index), &[outputs, inputs]) = (index, tensor.shape()) {
+            dense.push((index, [outputs, inputs]));
+        }
+    }
+    dense.sort_unstable();
+    let (Some(&(first, [_, inputs])), Some(&(last, [last_outputs, _]))) =
+        (dense.first(), dense.last())
+    else {
+        return Err(format!(
+            "must hold the tensors 0.weight, 0.bias, 2.weight, 2.bias, ... of an nn.Sequential, but \
+             holds {:?}",
+            tensors.names()
+        ));
+    };
+    let hidden: Vec<usize> =
+        dense[..dense.len() - 1].iter().map(|(_, [outputs, _])| *outputs).collect();
+    let atoms = parse::<usize>(metadata, DUELING)?;
+    let outputs = last_outputs
+        .checked_sub(atoms.unwrap_or(0))
+        .ok_or_else(|| format!("has a dueling head of {last_outputs} outputs, which is too few"))?;
+
+    let checked = |error: Error| error.to_string();
+    let mut config = MlpConfig::new(inputs, &hidden, outputs).map_err(checked)?;
+    config = config.with_activation(activation);
+    // In the sequence, normalisation and dropout take a number each.
+    let norms = tensors.names().iter().any(|name| {
+        let norm = name.strip_suffix(".weight").and_then(|index| index.parse::<usize>().ok());
+        norm.is_some_and(|index| !dense.iter().any(|(dense, _)| *dense == index))
+    });
+    config = config.with_layer_norm(norms);
+    let per_block = 1 + usize::from(norms) + usize::from(activation != Activation::Identity);
+    let dropped = !hidden.is_empty() && last - first > hidden.len() * per_block;
+    let dropout = parse(metadata, DROPOUT)?.unwrap_or(if dropped { 0.5 } else { 0.0 });
+    let input_dropout = parse(metadata, INPUT_DROPOUT)?.unwrap_or(if first > 0 { 0.5 } else { 0.0 });
+    config = config.with_dropout(dropout).map_err(checked)?;
+    config = config.with_input_dropout(input_dropout).map_err(checked)?;
+    if let Some(atoms) = atoms {
+        config = config.with_dueling(atoms).map_err(checked)?;
+    }
+    if let Some(sigma) = parse(metadata, NOISY)? {
+        let noisy = tensors.names().iter().filter(|name| name.ends_with(".weight_sigma")).count();
+        config = config.with_noisy(sigma, noisy).map_err(checked)?;
+    }
+    Ok(config)
+}
+
+fn parse<T: std::str::FromStr>(metadata: &Metadata, key: &str) -> Result<Option<T>, String> {
+    let Some(text) = metadata.get(key) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| format!("says that {key} is {text:?}, which is no number"))
+}
+
+fn read_tensor(tensors: &SafeTensors<'_>, name: &str, slots: &mut [f32]) -> Result<(), String> {
     let tensor = tensors.tensor(name).map_err(|error| format!("{name}: {error}"))?;
     if tensor.dtype() != Dtype::F32 {
         return Err(format!("{name} must be F32, got {:?}", tensor.dtype()));
     }
     let (quads, _) = tensor.data().as_chunks::<4>();
-    Ok((tensor.shape().to_vec(), quads.iter().map(|quad| f32::from_le_bytes(*quad)).collect()))
+    slots.iter_mut().zip(quads).for_each(|(slot, quad)| *slot = f32::from_le_bytes(*quad));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,11 +291,36 @@ mod tests {
     fn names_and_layout_are_those_of_nn_sequential() {
         let bytes = mlp().to_safetensors().unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
-        let (shape, values) = read_tensor(&tensors, "2.weight").unwrap();
+        let mut values = [0.0; 20];
+        read_tensor(&tensors, "2.weight", &mut values).unwrap();
         let (weights, _) = mlp().layer(1).map(|(w, b)| (w.to_owned(), b.to_owned())).unwrap();
-        assert_eq!(shape, [4, 5]);
-        assert_eq!(values[1], weights[[1, 0]]); // output 0, input 1
-        assert_eq!(read_tensor(&tensors, "4.bias").unwrap().0, [2]);
+        assert_eq!(tensors.tensor("2.weight").unwrap().shape(), [4, 5]);
+        assert_eq!(values[1], weights[[0, 1]]); // output 0, input 1
+        assert_eq!(tensors.tensor("4.bias").unwrap().shape(), [2]);
+    }
+
+    #[test]
+    fn every_kind_of_layer_is_saved_and_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mlp.safetensors");
+        let plain = || MlpConfig::new(3, &[5, 4], 6).unwrap();
+        let configs = [
+            plain().with_layer_norm(true).with_dropout(0.25).unwrap(),
+            plain().with_input_dropout(0.2).unwrap().with_activation(Activation::Gelu),
+            plain().with_dueling(3).unwrap().with_noisy(0.4, 2).unwrap(),
+            plain().with_activation(Activation::Identity),
+            MlpConfig::new(3, &[], 6).unwrap(),
+        ];
+        for config in configs {
+            let mlp = Mlp::new(config, &mut Xoshiro256PlusPlus::seed_from_u64(1)).unwrap();
+            mlp.save(&path).unwrap();
+            assert_eq!(Mlp::load(&path).unwrap(), mlp);
+            assert_eq!(Mlp::load_as(mlp.config().clone(), &path).unwrap(), mlp);
+            let other = mlp.config().clone().with_layer_norm(!mlp.config().layer_norm());
+            if !mlp.config().hidden().is_empty() {
+                assert!(matches!(Mlp::load_as(other, &path), Err(Error::File { .. })));
+            }
+        }
     }
 
     #[test]

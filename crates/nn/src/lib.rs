@@ -5,9 +5,12 @@
 //! - [`MlpConfig`], [`Mlp`]: the shape of a network, and the network, with its files.
 //! - [`Workspace`]: what forward and backward passes reuse; activations and gradients.
 //! - [`Optimizer`], [`Sgd`], [`Adam`], [`clip_norm`]: from gradients to a step.
-//! - [`Fit`], [`Epoch`]: the training loop and what its observer sees.
-//! - [`Objective`], [`HardLabels`]: what is trained towards; [`Regression`] for single numbers.
-//! - [`accuracy`], [`argmax`]: how good it is.
+//! - [`Fit`], [`Training`], [`Epoch`], [`Progress`]: the training loop, what its observer sees, and
+//!   how to go on later.
+//! - [`Objective`], [`HardLabels`], [`Targets`]: what is trained towards; [`Regression`] for single
+//!   numbers.
+//! - [`accuracy`], [`argmax`], [`mean_loss`]: how good it is.
+//! - [`Predictor`]: a network frozen for use, in f32 or 8 bits.
 //! - [`Error`]: everything that can go wrong.
 #![cfg_attr(feature = "datasets", doc = "- [`data`]: the bundled digits, and MNIST from files.")]
 
@@ -19,22 +22,30 @@ mod error;
 mod file;
 mod fit;
 mod init;
+mod layer;
+mod matmul;
 mod metrics;
 mod mlp;
 mod objective;
 mod optimizer;
+mod passes;
+mod predictor;
 mod regression;
+mod sequence;
 mod workspace;
 
 pub use activation::Activation;
 pub use config::MlpConfig;
 pub use error::{Error, Result};
-pub use fit::{Epoch, Fit};
+pub use fit::{Best, Epoch, Fit, Progress, Training};
 pub use init::Init;
-pub use metrics::{accuracy, argmax};
+#[doc(hidden)]
+pub use matmul::{Onto, matmul};
+pub use metrics::{accuracy, argmax, mean_loss};
 pub use mlp::Mlp;
-pub use objective::{HardLabels, Objective, gather_labels};
+pub use objective::{HardLabels, Objective, Targets, gather_labels};
 pub use optimizer::{Adam, Optimizer, Sgd, clip_norm};
+pub use predictor::Predictor;
 pub use reflux_softmax::Real;
 pub use regression::Regression;
 pub use workspace::Workspace;

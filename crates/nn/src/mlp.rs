@@ -1,16 +1,20 @@
 //! The network itself: its parameters in one piece of memory, and views of each layer.
 
-use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2, Axis};
 use rand::Rng;
 use reflux_softmax::Real;
 
+use crate::layer::Layer;
+use crate::metrics::ROWS_AT_ONCE;
+use crate::sequence::Sequence;
 use crate::{Error, MlpConfig, Result, Workspace};
 
 /// A multilayer perceptron: dense layers with an activation between them.
 ///
-/// All parameters lie in one slice, layer after layer, weights `[inputs, outputs]` in row-major order
-/// and then the bias `[outputs]`; so an optimizer, a target network's update and a file are each one
-/// pass over one slice.
+/// All parameters lie in one slice, layer after layer: of a dense layer, the weights
+/// `[outputs, inputs]` in row-major order and then the bias `[outputs]`, as PyTorch has them; with noise,
+/// then the deviations of both; of a normalisation, the scale and then the shift. So an optimizer, a
+/// target network's update and a file are each one pass over one slice.
 ///
 /// # Example
 ///
@@ -29,6 +33,7 @@ use crate::{Error, MlpConfig, Result, Workspace};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mlp<F = f32> {
     config: MlpConfig,
+    sequence: Sequence,
     parameters: Vec<F>,
 }
 
@@ -39,20 +44,18 @@ impl<F: Real> Mlp<F> {
     ///
     /// [`Error::Config`] where memory for the parameters cannot be had.
     pub fn new<R: Rng + ?Sized>(config: MlpConfig, rng: &mut R) -> Result<Self> {
+        let sequence = Sequence::new(&config);
         let mut parameters = Vec::new();
-        if parameters.try_reserve_exact(config.parameters()).is_err() {
-            let bytes = config.parameters() * size_of::<F>();
+        if parameters.try_reserve_exact(sequence.parameters()).is_err() {
+            let bytes = sequence.parameters() * size_of::<F>();
             let got = format!("{config}, which takes {bytes} bytes");
             return Err(Error::config("the network's size", "one that fits in memory", got));
         }
-        parameters.resize(config.parameters(), F::zero());
-        let mut mlp = Self { config, parameters };
-        for index in 0..mlp.config.layers() {
-            let init = mlp.config.init();
-            let (weights, bias) = mlp.layer_mut(index);
-            init.fill(weights, bias, rng);
+        parameters.resize(sequence.parameters(), F::zero());
+        for (index, layer) in sequence.layers.iter().enumerate() {
+            config.init().fill(layer, sequence.part_mut(&mut parameters, index), rng);
         }
-        Ok(mlp)
+        Ok(Self { config, sequence, parameters })
     }
 
     /// A network with these parameters, in the order in which [`Mlp::parameters`] gives them.
@@ -62,15 +65,16 @@ impl<F: Real> Mlp<F> {
     /// [`Error::Shape`] unless there are as many as the config has, [`Error::NonFinite`] where one is
     /// NaN or infinite.
     pub fn from_parameters(config: MlpConfig, parameters: Vec<F>) -> Result<Self> {
-        if parameters.len() != config.parameters() {
+        let sequence = Sequence::new(&config);
+        if parameters.len() != sequence.parameters() {
             return Err(Error::Shape {
                 what: "parameters",
-                expected: vec![config.parameters()],
+                expected: vec![sequence.parameters()],
                 got: vec![parameters.len()],
             });
         }
         check_finite("parameters", parameters.iter())?;
-        Ok(Self { config, parameters })
+        Ok(Self { config, sequence, parameters })
     }
 
     /// The sizes, activation and initialiser.
@@ -88,9 +92,22 @@ impl<F: Real> Mlp<F> {
         &mut self.parameters
     }
 
-    /// The weights `[inputs, outputs]` and the bias `[outputs]` of layer `index`, if there is one.
+    /// The weights `[outputs, inputs]` and the bias `[outputs]` of dense layer `index`, if there is
+    /// one; of a noisy layer, their means.
     pub fn layer(&self, index: usize) -> Option<(ArrayView2<'_, F>, ArrayView1<'_, F>)> {
-        (index < self.config.layers()).then(|| split_layer(&self.config, &self.parameters, index))
+        let layer = *self.sequence.dense.get(index)?;
+        let parameters = self.sequence.part(&self.parameters, layer);
+        let linear = match self.sequence.layers[layer] {
+            Layer::Linear(linear) => linear,
+            Layer::Noisy(noisy) => noisy.linear,
+            _ => return None,
+        };
+        let (weights, bias) = linear.split(&parameters[..linear.parameters()]);
+        Some((weights, bias.into()))
+    }
+
+    pub(crate) fn sequence(&self) -> &Sequence {
+        &self.sequence
     }
 
     /// The outputs `[batch, outputs]` for `inputs` `[batch, inputs]`, in a new array.
@@ -104,7 +121,12 @@ impl<F: Real> Mlp<F> {
     pub fn predict(&self, inputs: &ArrayRef2<F>) -> Result<Array2<F>> {
         check_finite("inputs", inputs.iter())?;
         let mut workspace = Workspace::new();
-        Ok(self.forward(inputs, &mut workspace)?.to_owned())
+        let mut outputs = Array2::zeros((inputs.nrows(), self.config.outputs()));
+        let blocks = outputs.axis_chunks_iter_mut(Axis(0), ROWS_AT_ONCE);
+        for (inputs, mut outputs) in inputs.axis_chunks_iter(Axis(0), ROWS_AT_ONCE).zip(blocks) {
+            outputs.assign(&self.forward(&inputs, &mut workspace)?);
+        }
+        Ok(outputs)
     }
 
     /// Becomes a copy of `other`: the hard update of a target network. Allocates nothing.
@@ -124,11 +146,13 @@ impl<F: Real> Mlp<F> {
     /// [`Error::Shape`] unless both have the same layers, [`Error::Config`] unless `tau` is between 0
     /// and 1.
     pub fn blend(&mut self, other: &Self, tau: F) -> Result<()> {
-        if self.config.widths() != other.config.widths() {
+        if self.sequence != other.sequence {
+            let layers =
+                |sequence: &Sequence| sequence.layers.iter().map(|layer| layer.widths().1).collect();
             return Err(Error::Shape {
                 what: "the other network's layers",
-                expected: self.config.widths().to_vec(),
-                got: other.config.widths().to_vec(),
+                expected: layers(&self.sequence),
+                got: layers(&other.sequence),
             });
         }
         if !(tau >= F::zero() && tau <= F::one()) {
@@ -143,10 +167,6 @@ impl<F: Real> Mlp<F> {
         }
         Ok(())
     }
-
-    fn layer_mut(&mut self, index: usize) -> (ArrayViewMut2<'_, F>, ArrayViewMut1<'_, F>) {
-        split_layer_mut(&self.config, &mut self.parameters, index)
-    }
 }
 
 /// The first value that is NaN or infinite, as an error.
@@ -158,35 +178,6 @@ pub(crate) fn check_finite<'a, F: Real>(
         Some((index, value)) => Err(Error::NonFinite { what, index, value: value.as_f64() }),
         None => Ok(()),
     }
-}
-
-/// Weights and bias of one layer within a slice laid out as a network's parameters are.
-pub(crate) fn split_layer<'a, F: Real>(
-    config: &MlpConfig,
-    all: &'a [F],
-    index: usize,
-) -> (ArrayView2<'a, F>, ArrayView1<'a, F>) {
-    let (inputs, outputs) = config.layer(index);
-    let start = config.layer_start(index);
-    let (weights, rest) = all[start..].split_at(inputs * outputs);
-    // The slices have exactly these lengths, so neither conversion can fail.
-    #[allow(clippy::unwrap_used)]
-    let weights = ArrayView2::from_shape((inputs, outputs), weights).unwrap();
-    (weights, ArrayView1::from(&rest[..outputs]))
-}
-
-/// [`split_layer`], to be changed.
-pub(crate) fn split_layer_mut<'a, F: Real>(
-    config: &MlpConfig,
-    all: &'a mut [F],
-    index: usize,
-) -> (ArrayViewMut2<'a, F>, ArrayViewMut1<'a, F>) {
-    let (inputs, outputs) = config.layer(index);
-    let start = config.layer_start(index);
-    let (weights, rest) = all[start..].split_at_mut(inputs * outputs);
-    #[allow(clippy::unwrap_used)]
-    let weights = ArrayViewMut2::from_shape((inputs, outputs), weights).unwrap();
-    (weights, ArrayViewMut1::from(&mut rest[..outputs]))
 }
 
 #[cfg(test)]
@@ -206,14 +197,14 @@ mod tests {
     fn a_network_worked_by_hand() {
         let config = MlpConfig::new(2, &[2], 1).unwrap();
         // Hidden: [x0 − x1 + 1, 2·x0 + x1 − 4], ReLU. Output: 3·h0 − h1 + 0.5.
-        let parameters = vec![1.0, 2.0, -1.0, 1.0, 1.0, -4.0, 3.0, -1.0, 0.5];
+        let parameters = vec![1.0, -1.0, 2.0, 1.0, 1.0, -4.0, 3.0, -1.0, 0.5];
         let mlp = Mlp::from_parameters(config, parameters).unwrap();
         let outputs = mlp.predict(&array![[1.0, 1.0], [3.0, 2.0], [0.0, 5.0]]).unwrap();
         assert_relative_eq!(outputs, array![[3.5], [2.5], [-0.5]]);
         let (weights, bias) = mlp.layer(0).unwrap();
         assert_eq!(
             (weights, bias),
-            (array![[1.0, 2.0], [-1.0, 1.0]].view(), array![1.0, -4.0].view())
+            (array![[1.0, -1.0], [2.0, 1.0]].view(), array![1.0, -4.0].view())
         );
         assert!(mlp.layer(2).is_none());
     }

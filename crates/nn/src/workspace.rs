@@ -1,26 +1,13 @@
-//! Forward and backward passes, in memory that is reused from step to step.
-//!
-//! ```text
-//! forward:   a_l = f(a_{l−1} W_l + b_l)
-//! backward:  δ_l = ∂L/∂(sums of l),   ∂L/∂W_l = a_{l−1}ᵀ δ_l,   ∂L/∂b_l = Σ_rows δ_l,
-//!            δ_{l−1} = (δ_l W_lᵀ) ⊙ f'
-//! ```
+//! What forward and backward passes share, in memory that is reused from step to step.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2};
 use reflux_softmax::Real;
 
-use crate::mlp::{split_layer, split_layer_mut};
-use crate::{Error, Mlp, Result};
-
-/// Rows up to which a product is done row by row: packing the weights for a matrix product costs
-/// more than it saves there.
-const FEW_ROWS: usize = 3;
+use crate::sequence::Sequence;
 
 /// What a network remembers between its forward and its backward pass, and the gradients.
 ///
-/// It grows to the largest batch that it meets; after that, passes take no memory of their own (but
-/// for the packing buffers of the matrix product).
+/// It grows to the largest batch that it meets; after that, passes take no memory of their own.
 ///
 /// # Example
 ///
@@ -49,15 +36,22 @@ const FEW_ROWS: usize = 3;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Workspace<F = f32> {
-    rows: usize,
-    /// For each layer, its outputs `[rows, outputs]`.
-    activations: Vec<Vec<F>>,
-    /// For each layer, the gradient with respect to its outputs and then to its sums.
-    deltas: Vec<Vec<F>>,
-    /// The outputs of each layer.
-    widths: Vec<usize>,
-    gradients: Vec<F>,
-    input_gradient: Vec<F>,
+    pub(crate) rows: usize,
+    /// For each layer, the values of its outputs `[width, rows]`.
+    pub(crate) values: Vec<Vec<F>>,
+    /// For each layer, what else it kept for the backward pass.
+    pub(crate) kept: Vec<Vec<F>>,
+    /// For each layer, the gradient with respect to its outputs.
+    pub(crate) deltas: Vec<Vec<F>>,
+    /// For each hidden layer, a gradient that the caller adds to the one from above.
+    pub(crate) added: Vec<Option<Vec<F>>>,
+    /// The outputs `[rows, outputs]` and the gradient with respect to them.
+    pub(crate) outputs: Vec<F>,
+    pub(crate) output_gradient: Vec<F>,
+    pub(crate) gradients: Vec<F>,
+    pub(crate) input_gradient: Vec<F>,
+    /// Those of the network that the last forward pass was of.
+    pub(crate) sequence: Option<Sequence>,
 }
 
 impl<F: Real> Workspace<F> {
@@ -68,7 +62,7 @@ impl<F: Real> Workspace<F> {
 
     /// The network's outputs `[batch, outputs]` of the last forward pass; empty before the first.
     pub fn outputs(&self) -> ArrayView2<'_, F> {
-        view(self.output_shape(), self.activations.last().map_or(&[], Vec::as_slice))
+        view(self.output_shape(), &self.outputs)
     }
 
     /// The gradient of the loss with respect to the outputs `[batch, outputs]`: to be filled in
@@ -81,13 +75,12 @@ impl<F: Real> Workspace<F> {
     /// a loss that reads the one and writes the other.
     pub fn outputs_and_gradient_mut(&mut self) -> (ArrayView2<'_, F>, ArrayViewMut2<'_, F>) {
         let shape = self.output_shape();
-        let outputs = self.activations.last().map_or(&[][..], Vec::as_slice);
-        let gradient = self.deltas.last_mut().map_or(&mut [][..], Vec::as_mut_slice);
-        (view(shape, outputs), view_mut(shape, gradient))
+        self.output_gradient.resize(self.outputs.len(), F::zero());
+        (view(shape, &self.outputs), view_mut(shape, &mut self.output_gradient))
     }
 
     /// The gradient with respect to every parameter, from the last backward pass, in the order of
-    /// [`Mlp::parameters`].
+    /// [`Mlp::parameters`](crate::Mlp::parameters).
     pub fn gradients(&self) -> &[F] {
         &self.gradients
     }
@@ -97,184 +90,92 @@ impl<F: Real> Workspace<F> {
         &mut self.gradients
     }
 
-    /// The outputs `[batch, width]` of layer `index` after its activation, if there is such a layer.
-    pub fn activations(&self, index: usize) -> Option<ArrayView2<'_, F>> {
-        let shape = (self.rows, *self.widths.get(index)?);
-        Some(view(shape, &self.activations[index]))
+    /// The values `[batch, width]` of hidden layer `index` after its activation, if there is such a
+    /// layer. The values of one feature lie side by side.
+    pub fn hidden(&self, index: usize) -> Option<ArrayView2<'_, F>> {
+        let layer = self.hidden_layer(index)?;
+        Some(turned(self.rows, &self.values[layer]))
     }
 
-    /// After a backward pass, the gradient with respect to the sums `[batch, width]` of layer
-    /// `index`, before its activation.
+    /// [`hidden`](Self::hidden), and a gradient `[batch, width]` with respect to it that the next
+    /// backward pass adds to the one that comes from the outputs; 0 until it is written to. This is
+    /// what feature distillation needs.
+    pub fn hidden_and_gradient_mut(
+        &mut self,
+        index: usize,
+    ) -> Option<(ArrayView2<'_, F>, ArrayViewMut2<'_, F>)> {
+        let layer = self.hidden_layer(index)?;
+        let values = &self.values[layer];
+        let added = self.added[layer].get_or_insert_default();
+        added.clear();
+        added.resize(values.len(), F::zero());
+        let shape = (values.len() / self.rows.max(1), self.rows);
+        Some((turned(self.rows, values), view_mut(shape, added).reversed_axes()))
+    }
+
+    /// After a backward pass, the gradient with respect to the values `[batch, width]` of hidden
+    /// layer `index` after its activation.
+    pub fn hidden_gradient(&self, index: usize) -> Option<ArrayView2<'_, F>> {
+        let layer = self.hidden_layer(index)?;
+        Some(turned(self.rows, self.deltas.get(layer)?))
+    }
+
+    /// After a backward pass, the gradient with respect to the sums `[batch, width]` of dense layer
+    /// `index`, before its normalisation and activation.
     pub fn deltas(&self, index: usize) -> Option<ArrayView2<'_, F>> {
-        let shape = (self.rows, *self.widths.get(index)?);
-        Some(view(shape, &self.deltas[index]))
+        let layer = *self.sequence.as_ref()?.dense.get(index)?;
+        Some(turned(self.rows, self.deltas.get(layer)?))
+    }
+
+    fn hidden_layer(&self, index: usize) -> Option<usize> {
+        self.sequence.as_ref()?.hidden.get(index).copied()
     }
 
     fn output_shape(&self) -> (usize, usize) {
-        (self.rows, self.widths.last().copied().unwrap_or(0))
+        (self.rows, self.outputs.len() / self.rows.max(1))
     }
 
-    /// Sizes every buffer for a batch of `rows`.
-    fn fit(&mut self, mlp: &Mlp<F>, rows: usize) {
-        let config = mlp.config();
+    /// Sizes what the forward pass of `rows` rows needs.
+    pub(crate) fn prepare(&mut self, sequence: &Sequence, rows: usize) {
+        if self.sequence.as_ref() != Some(sequence) {
+            *self = Self { sequence: Some(sequence.clone()), ..Self::default() };
+            let layers = sequence.layers.len();
+            self.values.resize_with(layers, Vec::new);
+            self.kept.resize_with(layers, Vec::new);
+            self.added.resize_with(layers, || None);
+        }
         self.rows = rows;
-        self.widths.clear();
-        self.widths.extend((0..config.layers()).map(|index| config.layer(index).1));
-        self.activations.resize_with(self.widths.len(), Vec::new);
-        self.deltas.resize_with(self.widths.len(), Vec::new);
-        let buffers = self.activations.iter_mut().zip(&mut self.deltas);
-        for ((activations, deltas), width) in buffers.zip(&self.widths) {
-            activations.resize(rows * width, F::zero());
-            deltas.resize(rows * width, F::zero());
+        for (values, layer) in self.values.iter_mut().zip(&sequence.layers) {
+            values.resize(layer.widths().1 * rows, F::zero());
         }
-        self.gradients.resize(config.parameters(), F::zero());
+        self.added.iter_mut().for_each(|added| *added = None);
+        let outputs = self.values.last().map_or(0, Vec::len);
+        self.outputs.resize(outputs, F::zero());
+    }
+
+    /// Sizes what the backward pass needs besides.
+    pub(crate) fn prepare_backward(&mut self, parameters: usize) {
+        self.deltas.resize_with(self.values.len(), Vec::new);
+        for (deltas, values) in self.deltas.iter_mut().zip(&self.values) {
+            deltas.resize(values.len(), F::zero());
+        }
+        self.gradients.resize(parameters, F::zero());
+        self.output_gradient.resize(self.outputs.len(), F::zero());
     }
 }
 
-impl<F: Real> Mlp<F> {
-    /// The outputs `[batch, outputs]` for `inputs` `[batch, inputs]`, kept in `workspace` together
-    /// with every layer's activations.
-    ///
-    /// Inputs are not searched for NaN: one ends up in the outputs, where every loss refuses it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] unless there are as many columns as inputs.
-    pub fn forward<'w>(
-        &self,
-        inputs: &ArrayRef2<F>,
-        workspace: &'w mut Workspace<F>,
-    ) -> Result<ArrayView2<'w, F>> {
-        self.check_inputs(inputs, inputs.nrows())?;
-        workspace.fit(self, inputs.nrows());
-        for index in 0..self.config().layers() {
-            let (weights, bias) = split_layer(self.config(), self.parameters(), index);
-            let (before, from) = workspace.activations.split_at_mut(index);
-            let out = &mut from[0];
-            match before.last() {
-                None => affine(&inputs.view(), &weights, &bias, out),
-                Some(last) => {
-                    let last = view((inputs.nrows(), weights.nrows()), last);
-                    affine(&last, &weights, &bias, out);
-                }
-            }
-            self.config().layer_activation(index).apply_inplace(out);
-        }
-        Ok(workspace.outputs())
-    }
-
-    /// From the gradient with respect to the outputs, which the caller has put into
-    /// [`Workspace::output_gradient_mut`], the gradients with respect to every parameter. `inputs`
-    /// are those of the forward pass before.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] unless `inputs` has the shape of the last forward pass and that pass was this
-    /// network's.
-    pub fn backward(&self, inputs: &ArrayRef2<F>, workspace: &mut Workspace<F>) -> Result<()> {
-        self.check_inputs(inputs, workspace.rows)?;
-        self.check_workspace(workspace)?;
-        let rows = workspace.rows;
-        for index in (0..self.config().layers()).rev() {
-            let (width_in, width) = self.config().layer(index);
-            let (lower, upper) = workspace.deltas.split_at_mut(index);
-            let delta = view((rows, width), &upper[0]);
-            let (mut weight_gradient, mut bias_gradient) =
-                split_layer_mut(self.config(), &mut workspace.gradients, index);
-            bias_gradient.fill(F::zero());
-            delta.rows().into_iter().for_each(|row| bias_gradient += &row);
-            let Some(below) = lower.last_mut() else {
-                general_mat_mul(F::one(), &inputs.t(), &delta, F::zero(), &mut weight_gradient);
-                break;
-            };
-            let activations = &workspace.activations[index - 1];
-            let activations_view = view((rows, width_in), activations);
-            general_mat_mul(
-                F::one(),
-                &activations_view.t(),
-                &delta,
-                F::zero(),
-                &mut weight_gradient,
-            );
-            let (weights, _) = split_layer(self.config(), self.parameters(), index);
-            let mut below_view = view_mut((rows, width_in), below);
-            general_mat_mul(F::one(), &delta, &weights.t(), F::zero(), &mut below_view);
-            self.config().layer_activation(index - 1).backward_inplace(activations, below);
-        }
-        Ok(())
-    }
-
-    /// After a backward pass, the gradient with respect to the inputs `[batch, inputs]`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] unless that pass was this network's.
-    pub fn input_gradient<'w>(&self, workspace: &'w mut Workspace<F>) -> Result<ArrayView2<'w, F>> {
-        self.check_workspace(workspace)?;
-        let shape = (workspace.rows, self.config().inputs());
-        workspace.input_gradient.resize(shape.0 * shape.1, F::zero());
-        let delta = view((workspace.rows, workspace.widths[0]), &workspace.deltas[0]);
-        let (weights, _) = split_layer(self.config(), self.parameters(), 0);
-        let mut gradient = view_mut(shape, &mut workspace.input_gradient);
-        general_mat_mul(F::one(), &delta, &weights.t(), F::zero(), &mut gradient);
-        Ok(view(shape, &workspace.input_gradient))
-    }
-
-    fn check_inputs(&self, inputs: &ArrayRef2<F>, rows: usize) -> Result<()> {
-        let expected = [rows, self.config().inputs()];
-        if inputs.shape() == expected {
-            return Ok(());
-        }
-        Err(Error::Shape {
-            what: "inputs",
-            expected: expected.to_vec(),
-            got: inputs.shape().to_vec(),
-        })
-    }
-
-    fn check_workspace(&self, workspace: &Workspace<F>) -> Result<()> {
-        let expected = &self.config().widths()[1..];
-        if workspace.widths == expected && workspace.gradients.len() == self.parameters().len() {
-            return Ok(());
-        }
-        Err(Error::Shape {
-            what: "the workspace (run this network's forward pass first)",
-            expected: expected.to_vec(),
-            got: workspace.widths.clone(),
-        })
-    }
+/// Values that lie feature by feature, as `[rows, width]`.
+fn turned<F: Real>(rows: usize, values: &[F]) -> ArrayView2<'_, F> {
+    view((values.len() / rows.max(1), rows), values).reversed_axes()
 }
 
-/// `inputs · weights + bias` into `out` `[rows, outputs]`.
-fn affine<F: Real>(
-    inputs: &ArrayView2<'_, F>,
-    weights: &ArrayView2<'_, F>,
-    bias: &ArrayView1<'_, F>,
-    out: &mut [F],
-) {
-    let mut out = view_mut((inputs.nrows(), weights.ncols()), out);
-    out.assign(bias);
-    if inputs.nrows() > FEW_ROWS {
-        general_mat_mul(F::one(), inputs, weights, F::one(), &mut out);
-        return;
-    }
-    for (input, mut out) in inputs.rows().into_iter().zip(out.rows_mut()) {
-        for (&x, weights) in input.iter().zip(weights.rows()) {
-            // After a ReLU about half of them are 0.
-            if x != F::zero() {
-                out.scaled_add(x, &weights);
-            }
-        }
-    }
-}
-
-/// The buffers are sized by `fit` and the configuration, so the shape always matches.
+/// The buffers are sized by `prepare`, so the shape always matches.
 #[allow(clippy::expect_used)]
-fn view<F: Real>(shape: (usize, usize), values: &[F]) -> ArrayView2<'_, F> {
+pub(crate) fn view<F: Real>(shape: (usize, usize), values: &[F]) -> ArrayView2<'_, F> {
     ArrayView2::from_shape(shape, values).expect("a buffer has its layer's size")
 }
 
 #[allow(clippy::expect_used)]
-fn view_mut<F: Real>(shape: (usize, usize), values: &mut [F]) -> ArrayViewMut2<'_, F> {
+pub(crate) fn view_mut<F: Real>(shape: (usize, usize), values: &mut [F]) -> ArrayViewMut2<'_, F> {
     ArrayViewMut2::from_shape(shape, values).expect("a buffer has its layer's size")
 }

@@ -22,6 +22,8 @@ mod loss;
 mod real;
 mod row;
 mod scratch;
+#[doc(hidden)]
+pub mod simd;
 mod softmax;
 mod softmax_row;
 mod temperature;

@@ -2,18 +2,22 @@
 
 use serde_json::Value;
 
+use super::measure::Row;
+use super::peer::Source;
+
 /// Benchmarks that are run and printed together.
 pub(crate) struct Group {
-    /// Its name on the command line, and that of the peer's file.
+    /// Its name on the command line.
     pub(crate) name: &'static str,
     /// Says above the table what was measured.
     pub(crate) about: &'static str,
-    /// What has to be installed to measure the peer, for whoever waits for it.
-    pub(crate) peer: &'static str,
+    /// Who is measured beside us, a column each.
+    pub(crate) peers: &'static [Source],
     pub(crate) threads: Threads,
     pub(crate) cases: fn() -> Vec<Case>,
-    /// What else there is to say, found out while running; a line each, below the table.
-    pub(crate) notes: fn() -> anyhow::Result<Vec<String>>,
+    /// What else there is to say, found out while running; a line each, below the table. It gets the
+    /// results.
+    pub(crate) notes: fn(&[Row]) -> anyhow::Result<Vec<String>>,
 }
 
 /// On how many threads a group is measured.
@@ -36,7 +40,7 @@ impl Threads {
 }
 
 /// Work whose inputs are ready. It returns a number that depends on the result: the same as the
-/// peer's, or they do not do the same.
+/// peers', or they do not do the same.
 pub(crate) type Work = Box<dyn FnMut() -> anyhow::Result<f64> + Send>;
 
 /// One benchmark.
@@ -47,9 +51,11 @@ pub(crate) struct Case {
     /// The bytes that have to come from memory and go back to it, if that is what the work may be
     /// bound by: it is then compared with a plain copy.
     pub(crate) bytes: Option<u64>,
+    /// The multiplications and additions that it has to do, if those are what it is bound by.
+    pub(crate) flops: Option<u64>,
     /// Where it lies on a curve of time against size, if it does.
     pub(crate) point: Option<Point>,
-    /// What the peer is told; nothing, if it cannot do this.
+    /// What the peers are told; nothing, if there is nothing like it to measure there.
     pub(crate) parameters: Option<Value>,
     /// Makes the inputs. Called for one case at a time, so that large ones need not fit together.
     pub(crate) prepare: Box<dyn Fn() -> anyhow::Result<Work> + Send + Sync>,

@@ -1,4 +1,4 @@
-//! Times the same work here and at the peer's, turn by turn, so that both see the same machine.
+//! Times the same work here and at the peers', turn by turn, so that all see the same machine.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use super::case::{Case, Point, Work};
-use super::peer::Peer;
+use super::peer::{Peer, Prepared};
 
 /// A repetition calls the work as often as fits into this.
 const REPETITION: Duration = Duration::from_millis(5);
@@ -20,11 +20,8 @@ pub(crate) struct Row {
     pub(crate) threads: usize,
     /// The median time of one call.
     pub(crate) ours_ns: f64,
-    /// The peer's name and version.
-    pub(crate) peer: Option<String>,
-    pub(crate) peer_ns: Option<f64>,
-    /// `peer_ns / ours_ns`
-    pub(crate) ratio: Option<f64>,
+    /// What each peer took for the same.
+    pub(crate) peers: Vec<Theirs>,
     /// Our time for each of the items that a call works on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ours_per_item_ns: Option<f64>,
@@ -33,6 +30,23 @@ pub(crate) struct Row {
     /// For work on large arrays: what part of the speed of a plain copy it reaches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) of_bandwidth: Option<f64>,
+    /// For work bound by arithmetic: our billions of multiplications and additions a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gflops: Option<f64>,
+}
+
+/// The result of one case at a peer's.
+#[derive(Debug, Serialize)]
+pub(crate) struct Theirs {
+    /// The peer's name and version.
+    pub(crate) peer: String,
+    /// The median time of one call; `None` if it cannot do this here.
+    pub(crate) ns: Option<f64>,
+    /// Their time over ours.
+    pub(crate) ratio: Option<f64>,
+    /// Why it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unavailable: Option<String>,
 }
 
 /// Bytes a nanosecond, read and written, of a plain copy that is larger than the caches.
@@ -69,19 +83,31 @@ pub(crate) fn measure(
     case: &Case,
     threads: usize,
     repetitions: u32,
-    peer: Option<&mut Peer>,
+    peers: &mut [Peer],
     bandwidth: &Bandwidth,
 ) -> Result<Row> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let mut work = pool.install(|| (case.prepare)())?;
     let (ours, calls) = pool.install(|| warm_up(&mut work))?;
-    let mut peer = peer.zip(case.parameters.as_ref());
-    if let Some((peer, parameters)) = &mut peer {
-        let theirs = peer.prepare(parameters, threads)?;
-        let apart = (ours - theirs).abs() / ours.abs().max(theirs.abs()).max(1e-6);
-        ensure!(apart < 1e-3, "{}: we get {ours}, {} gets {theirs}", case.name, peer.name());
+    let mut able = Vec::new();
+    let mut theirs = Vec::new();
+    if let Some(parameters) = &case.parameters {
+        for peer in peers {
+            match peer.prepare(parameters, threads)? {
+                Prepared::Result(result) => {
+                    check_equal(&case.name, ours, result, peer.name())?;
+                    able.push((peer, Vec::new()));
+                }
+                Prepared::Unavailable(reason) => theirs.push(Theirs {
+                    peer: peer.name().to_owned(),
+                    ns: None,
+                    ratio: None,
+                    unavailable: Some(reason),
+                }),
+            }
+        }
     }
-    let (mut our_times, mut peer_times) = (Vec::new(), Vec::new());
+    let mut our_times = Vec::new();
     // On several threads the turns are long: a peer's threads go on spinning for a while after one, and
     // ours have to be woken.
     let turn = if threads == 1 { 1 } else { repetitions.div_ceil(2) };
@@ -90,27 +116,37 @@ pub(crate) fn measure(
         for _ in 0..turns {
             our_times.push(pool.install(|| time(&mut work, calls))?);
         }
-        if let Some((peer, _)) = &mut peer {
+        for (peer, times) in &mut able {
             for _ in 0..turns {
-                peer_times.push(peer.time(REPETITION)?);
+                times.push(peer.time(REPETITION)?);
             }
         }
     }
     let ours_ns = median(our_times);
-    let peer_ns = peer.is_some().then(|| median(peer_times));
+    theirs.extend(able.into_iter().map(|(peer, times)| {
+        let ns = median(times);
+        let peer = peer.name().to_owned();
+        Theirs { peer, ns: Some(ns), ratio: Some(ns / ours_ns), unavailable: None }
+    }));
     let rate = case.bytes.map(|bytes| bytes as f64 / ours_ns);
     Ok(Row {
         group,
         name: case.name.clone(),
         threads,
         ours_ns,
-        peer: peer.map(|(peer, _)| peer.name().to_owned()),
-        peer_ns,
-        ratio: peer_ns.map(|peer_ns| peer_ns / ours_ns),
+        peers: theirs,
         ours_per_item_ns: case.items.map(|items| ours_ns / items as f64),
         point: case.point.clone(),
         of_bandwidth: rate.zip(bandwidth.0).map(|(rate, bandwidth)| rate / bandwidth),
+        gflops: case.flops.map(|flops| flops as f64 / ours_ns),
     })
+}
+
+/// Both sides have done the same work, as far as one number of its result tells.
+fn check_equal(case: &str, ours: f64, theirs: f64, peer: &str) -> Result<()> {
+    let apart = (ours - theirs).abs() / ours.abs().max(theirs.abs()).max(1e-6);
+    ensure!(apart < 1e-3, "{case}: we get {ours}, {peer} gets {theirs}");
+    Ok(())
 }
 
 /// The work's result, and how often it is to be called in a repetition.

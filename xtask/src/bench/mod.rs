@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: how fast we are, and with `--peers` how fast others are at the same work in
 //! the same run.
 //!
-//! A group of benchmarks is a file here that makes [`Case`]s and, for `--peers`, a file of the same
-//! name in `xtask/peers`. `measure.rs` times, `peer.rs` talks to Python, `table.rs` prints.
+//! A group of benchmarks is a file here that makes [`Case`]s and names its peers, programs in
+//! `xtask/peers`. `measure.rs` times, `peer.rs` talks to peers, `table.rs` prints.
 
 mod case;
+mod envs;
 mod measure;
+mod nn;
 mod peer;
 mod replay;
 mod softmax;
@@ -22,15 +24,16 @@ use peer::Peer;
 use crate::{interrupt, output};
 
 /// All groups.
-const GROUPS: [Group; 2] = [softmax::GROUP, replay::GROUP];
+const GROUPS: [Group; 4] = [softmax::GROUP, nn::GROUP, replay::GROUP, envs::GROUP];
 
 /// The options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure: `softmax`, `replay`; all groups if none is named
+    /// What to measure: `softmax`, `nn`, `replay`, `envs`; all groups if none is named
     groups: Vec<String>,
-    /// Measure PyTorch (softmax) or cpprb (replay) beside us, in a virtual environment under target/
-    /// that is made the first time (needs Python 3.11 or later and a network)
+    /// Measure PyTorch (softmax, nn), candle (nn), cpprb (replay) or Gymnasium (envs) beside us, in a
+    /// virtual environment under target/ that is made the first time (needs Python 3.11 or later and a
+    /// network)
     #[arg(long)]
     peers: bool,
     /// Only cases whose name contains this text, such as 128x10
@@ -79,30 +82,30 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Group>> {
 fn run_group(args: &Args, group: &Group) -> Result<Vec<Row>> {
     let wanted = |case: &Case| args.only.as_ref().is_none_or(|only| case.name.contains(only));
     let cases: Vec<Case> = (group.cases)().into_iter().filter(wanted).collect();
-    let mut peer = match (args.peers, cases.is_empty()) {
-        (true, false) => Some(Peer::start(group)?),
-        _ => None,
-    };
+    if cases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sources = if args.peers { group.peers } else { &[] };
     let mut rows = Vec::new();
     let all = std::thread::available_parallelism()?.get();
     for threads in group.threads.counts(all) {
+        // Some learn only from their environment how many threads they may have.
+        let start = |source| Peer::start(source, threads);
+        let mut peers: Vec<Peer> = sources.iter().map(start).collect::<Result<_>>()?;
         let bandwidth = Bandwidth::measure(threads, cases.iter().any(|case| case.bytes.is_some()))?;
         for case in &cases {
             interrupt::check()?;
             eprintln!("{}, {threads} thread{}", case.name, if threads == 1 { "" } else { "s" });
-            let repetitions = args.repetitions;
-            let peer = peer.as_mut();
-            rows.push(measure::measure(group.name, case, threads, repetitions, peer, &bandwidth)?);
+            let (repetitions, peers) = (args.repetitions, &mut peers);
+            rows.push(measure::measure(group.name, case, threads, repetitions, peers, &bandwidth)?);
         }
     }
-    if !rows.is_empty() {
-        println!("{}", table::table(group, &rows));
-        if let Some(curves) = table::curves(&rows) {
-            println!("\n{curves}");
-        }
-        for note in (group.notes)()? {
-            println!("{note}");
-        }
+    println!("{}", table::table(group, &rows));
+    if let Some(curves) = table::curves(&rows) {
+        println!("\n{curves}");
+    }
+    for note in table::unavailable(&rows).into_iter().chain((group.notes)(&rows)?) {
+        println!("{note}");
     }
     Ok(rows)
 }

@@ -1,8 +1,9 @@
-//! A peer: a Python program in a virtual environment of its own, which is told what to do line by
-//! line.
+//! A peer: a program that is told what to do line by line, in Python in a virtual environment, or in
+//! Rust in a workspace of its own.
 //!
-//! It answers `prepare` with a number that depends on its result, and `time` with the nanoseconds of
-//! a call. `xtask/peers/serve.py` is its side of the conversation.
+//! It says its name, answers `prepare` with a number that depends on its result, or with a text that
+//! says why it cannot do this here, and `time` with the nanoseconds of a call. `xtask/peers/serve.py`
+//! is the side of the conversation that peers in Python share.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -12,10 +13,54 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
-use super::case::Group;
-
 /// Written to an environment when it is complete; holds what was installed.
 const STAMP: &str = "reflux-requirements.txt";
+
+/// Where a peer comes from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) program: Program,
+    /// What has to be installed or built the first time, for whoever waits for it.
+    pub(crate) needs: &'static str,
+}
+
+#[derive(Debug)]
+pub(crate) enum Program {
+    /// A module of `xtask/peers`, in the environment that has what `requirements-ENVIRONMENT.txt`
+    /// there pins.
+    Python { module: &'static str, environment: &'static str },
+    /// A package of `xtask/peers` with a lock file of its own.
+    Rust { package: &'static str },
+}
+
+impl Source {
+    /// A module that calls PyTorch.
+    pub(crate) const fn pytorch(module: &'static str) -> Self {
+        let program = Program::Python { module, environment: "torch" };
+        Self { program, needs: "PyTorch, on Linux a download of 3 GB" }
+    }
+
+    /// The command that starts it; installs or builds it first, if need be.
+    fn command(&self) -> Result<Command> {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+        match self.program {
+            Program::Python { module, environment } => {
+                let mut command = Command::new(python(&peers, environment, self.needs)?);
+                command.arg(peers.join("serve.py")).arg(module);
+                Ok(command)
+            }
+            Program::Rust { package } => Ok(Command::new(build(&peers, package, self.needs)?)),
+        }
+    }
+}
+
+/// What came of asking for work to be prepared.
+pub(crate) enum Prepared {
+    /// The work's result.
+    Result(f64),
+    /// Why it cannot be done here.
+    Unavailable(String),
+}
 
 pub(crate) struct Peer {
     name: String,
@@ -25,17 +70,15 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts the peer of a group; makes its environment first, if there is none.
-    pub(crate) fn start(group: &Group) -> Result<Self> {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-        let python = environment(&scripts, group)?;
-        let mut process = Command::new(&python)
-            .arg(scripts.join("serve.py"))
-            .arg(group.name)
+    /// Starts a peer that may use so many threads; installs it first, if need be.
+    pub(crate) fn start(source: &Source, threads: usize) -> Result<Self> {
+        let mut process = source
+            .command()?
+            .env("RAYON_NUM_THREADS", threads.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("{} cannot be started", python.display()))?;
+            .with_context(|| format!("{:?} cannot be started", source.program))?;
         let (to, from) = (process.stdin.take(), process.stdout.take());
         let to = to.ok_or_else(|| anyhow!("the peer has no standard input"))?;
         let from = BufReader::new(from.ok_or_else(|| anyhow!("the peer has no standard output"))?);
@@ -50,20 +93,28 @@ impl Peer {
         &self.name
     }
 
-    /// Has it make the inputs of a case and do the work once; returns what came out.
-    pub(crate) fn prepare(&mut self, parameters: &Value, threads: usize) -> Result<f64> {
-        self.ask(&json!({ "do": "prepare", "parameters": parameters, "threads": threads }))
+    /// Has it make the inputs of a case and do the work once.
+    pub(crate) fn prepare(&mut self, parameters: &Value, threads: usize) -> Result<Prepared> {
+        let question = json!({ "do": "prepare", "parameters": parameters, "threads": threads });
+        match self.ask(&question)? {
+            Value::String(reason) => Ok(Prepared::Unavailable(reason)),
+            answer => self.number(&answer).map(Prepared::Result),
+        }
     }
 
     /// Has it do the work for so long; returns the nanoseconds a call.
     pub(crate) fn time(&mut self, duration: Duration) -> Result<f64> {
-        self.ask(&json!({ "do": "time", "seconds": duration.as_secs_f64() }))
+        let answer = self.ask(&json!({ "do": "time", "seconds": duration.as_secs_f64() }))?;
+        self.number(&answer)
     }
 
-    fn ask(&mut self, question: &Value) -> Result<f64> {
-        writeln!(self.to, "{question}").context("the peer has ended; its message is above")?;
-        let answer = self.answer()?;
+    fn number(&self, answer: &Value) -> Result<f64> {
         answer.as_f64().with_context(|| format!("{} answers {answer}, no number", self.name))
+    }
+
+    fn ask(&mut self, question: &Value) -> Result<Value> {
+        writeln!(self.to, "{question}").context("the peer has ended; its message is above")?;
+        self.answer()
     }
 
     fn answer(&mut self) -> Result<Value> {
@@ -81,36 +132,54 @@ impl Drop for Peer {
     }
 }
 
-/// The Python of a virtual environment that has what the group's peer requires, pinned in
-/// `requirements-GROUP.txt`; made under `target/peers/` if it is not there or has something else. Each
-/// group has its own, so that whoever measures one need not install the peers of the others.
-fn environment(scripts: &Path, group: &Group) -> Result<PathBuf> {
-    let folder = scripts.join("../../target/peers").join(group.name);
+/// The Python of a virtual environment that has what `requirements-NAME.txt` pins; made under
+/// `target/peers/` if it is not there or has something else. Groups whose peers have nothing in common
+/// have each their own, so that whoever measures one need not install the peers of the others.
+fn python(peers: &Path, name: &str, needs: &str) -> Result<PathBuf> {
+    let folder = peers.join("../../target/peers").join(name);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let requirements = scripts.join(format!("requirements-{}.txt", group.name));
+    let requirements = peers.join(format!("requirements-{name}.txt"));
     let wanted = std::fs::read_to_string(&requirements)
         .with_context(|| format!("{} cannot be read", requirements.display()))?;
     let stamp = folder.join(STAMP);
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
-    eprintln!("installing in {}: {}", folder.display(), group.peer);
+    eprintln!("installing in {}: {needs}", folder.display());
     let started = Instant::now();
     let base = if cfg!(windows) { "python" } else { "python3" };
-    command(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder))?;
+    run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    command(Command::new(&python).args(pip).arg(&requirements))?;
+    run(Command::new(&python).args(pip).arg(&requirements))?;
     std::fs::write(&stamp, wanted)?;
     eprintln!("installed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(python)
 }
 
-fn command(command: &mut Command) -> Result<()> {
+/// The program of a package, built under `target/peers/` as its lock file says.
+fn build(peers: &Path, package: &str, needs: &str) -> Result<PathBuf> {
+    let folder = peers.join("../../target/peers").join(package);
+    let program =
+        folder.join("release").join(package).with_extension(std::env::consts::EXE_EXTENSION);
+    if !program.exists() {
+        eprintln!("building in {}: {needs}", folder.display());
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // Cargo knows itself whether there is anything to do.
+    run(Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--locked", "--target-dir"])
+        .arg(&folder)
+        .arg("--manifest-path")
+        .arg(peers.join(package).join("Cargo.toml")))?;
+    Ok(program)
+}
+
+fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
         .stdout(Stdio::null())
         .status()
-        .with_context(|| format!("{program} cannot be started; --peers needs Python"))?;
+        .with_context(|| format!("{program} cannot be started; --peers needs it"))?;
     if !status.success() {
         bail!("{program} failed; its message is above");
     }

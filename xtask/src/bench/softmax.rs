@@ -5,16 +5,17 @@ use reflux_softmax::{Distillation, log_softmax_into, softmax, softmax_into};
 use serde_json::json;
 
 use super::case::{Case, Group, Threads, Work, beyond_caches};
+use super::peer::Source;
 
 pub(crate) const GROUP: Group = Group {
     name: "softmax",
     about: "f32, rows x classes. PyTorch is called as one calls it: `torch.softmax(x, -1)` makes a new \
             tensor, `out=` and ours write into one that is there. The distillation loss is alpha 0.1, \
             T = 4, with its gradient: ours in one call, PyTorch's eager loss and backward.",
-    peer: "PyTorch, on Linux a download of 3 GB",
+    peers: &[Source::pytorch("softmax")],
     threads: Threads::OneAndAll,
     cases,
-    notes: || Ok(Vec::new()),
+    notes: |_| Ok(Vec::new()),
 };
 
 const SHAPES: [(usize, usize); 4] = [(128, 10), (128, 1000), (1024, 1000), (1024, 32_000)];
@@ -52,6 +53,7 @@ fn case(
         name: format!("{name} {}x{}", shape.0, shape.1),
         items: None,
         bytes: beyond_caches(arrays * (shape.0 * shape.1 * size_of::<f32>()) as u64),
+        flops: None,
         point: None,
         parameters: Some(json!({ "work": name, "rows": shape.0, "classes": shape.1 })),
         prepare: Box::new(move || Ok(prepare(shape))),

@@ -10,11 +10,12 @@ use super::case::{Group, Point};
 use super::measure::Row;
 
 pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
-    let peer = rows.iter().find_map(|row| row.peer.as_deref());
+    let peers = distinct(rows.iter().flat_map(|row| &row.peers).map(|theirs| theirs.peer.as_str()));
     let per_item = rows.iter().any(|row| row.ours_per_item_ns.is_some());
     let bandwidth = rows.iter().any(|row| row.of_bandwidth.is_some());
+    let gflops = rows.iter().any(|row| row.gflops.is_some());
     let mut header = vec!["", "threads", "ours"];
-    if let Some(peer) = peer {
+    for peer in &peers {
         header.extend([peer, "ratio"]);
     }
     if per_item {
@@ -23,13 +24,18 @@ pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
     if bandwidth {
         header.push("of a copy's speed");
     }
+    if gflops {
+        header.push("GFLOP/s");
+    }
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
     for row in rows {
         let mut cells = vec![row.name.clone(), row.threads.to_string(), duration(row.ours_ns)];
-        if peer.is_some() {
-            cells.push(row.peer_ns.map(duration).unwrap_or_default());
-            cells.push(row.ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default());
+        for peer in &peers {
+            let theirs = row.peers.iter().find(|theirs| theirs.peer == *peer);
+            let (ns, ratio) = theirs.map_or((None, None), |theirs| (theirs.ns, theirs.ratio));
+            cells.push(ns.map(duration).unwrap_or_default());
+            cells.push(ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default());
         }
         if per_item {
             cells.push(row.ours_per_item_ns.map(duration).unwrap_or_default());
@@ -39,10 +45,33 @@ pub(crate) fn table(group: &Group, rows: &[Row]) -> String {
                 row.of_bandwidth.map(|part| format!("{:.0}%", 100.0 * part)).unwrap_or_default(),
             );
         }
+        if gflops {
+            cells.push(row.gflops.map(|gflops| format!("{gflops:.0}")).unwrap_or_default());
+        }
         table.add_row(cells);
     }
     align(&mut table);
     format!("\n{}: {}\n{table}", group.name, group.about)
+}
+
+/// Which peers could not do some of the work, and why; a line each.
+pub(crate) fn unavailable(rows: &[Row]) -> Vec<String> {
+    let reasons = rows.iter().flat_map(|row| &row.peers).filter_map(|theirs| {
+        let reason = theirs.unavailable.as_ref()?;
+        Some(format!("{} was not measured everywhere: {reason}", theirs.peer))
+    });
+    distinct(reasons)
+}
+
+/// Each once, in the order in which it first comes.
+fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for item in items {
+        if !distinct.contains(&item) {
+            distinct.push(item);
+        }
+    }
+    distinct
 }
 
 /// Our time for an item against the size of what it is in, a curve a line; `None` without curves.
@@ -50,12 +79,7 @@ pub(crate) fn curves(rows: &[Row]) -> Option<String> {
     let points: Vec<(&Point, f64)> =
         rows.iter().filter_map(|row| row.point.as_ref().zip(row.ours_per_item_ns)).collect();
     let sizes: BTreeSet<usize> = points.iter().map(|(point, _)| point.size).collect();
-    let mut names: Vec<&str> = Vec::new();
-    for (point, _) in &points {
-        if !names.contains(&point.curve.as_str()) {
-            names.push(&point.curve);
-        }
-    }
+    let names = distinct(points.iter().map(|(point, _)| point.curve.as_str()));
     if names.is_empty() {
         return None;
     }
@@ -109,6 +133,58 @@ fn duration(nanoseconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::case::Threads;
+    use crate::bench::measure::Theirs;
+
+    fn row(name: &str, ours_ns: f64, peers: Vec<Theirs>) -> Row {
+        Row {
+            group: "",
+            name: name.to_owned(),
+            threads: 1,
+            ours_ns,
+            peers,
+            ours_per_item_ns: None,
+            point: None,
+            of_bandwidth: None,
+            gflops: None,
+        }
+    }
+
+    fn cells(line: &str) -> Vec<String> {
+        line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn each_peer_has_its_columns_and_says_what_it_cannot_do() {
+        let theirs = |peer: &str, ns: Option<f64>, unavailable: Option<&str>| Theirs {
+            peer: peer.to_owned(),
+            ns,
+            ratio: ns.map(|ns| ns / 2.0),
+            unavailable: unavailable.map(str::to_owned),
+        };
+        let rows = [
+            row(
+                "a",
+                2.0,
+                vec![theirs("X", Some(3.0), None), theirs("Y", None, Some("no compiler"))],
+            ),
+            row("b", 2.0, vec![theirs("Y", Some(8.0), None)]),
+        ];
+        let group = Group {
+            name: "group",
+            about: "about",
+            peers: &[],
+            threads: Threads::One,
+            cases: Vec::new,
+            notes: |_| Ok(Vec::new()),
+        };
+        let table = table(&group, &rows);
+        let lines: Vec<_> = table.lines().skip_while(|line| !line.contains("ours")).collect();
+        assert_eq!(cells(lines[0]), ["", "", "threads", "ours", "X", "ratio", "Y", "ratio", ""]);
+        assert_eq!(cells(lines[2]), ["", "a", "1", "2.00 ns", "3.00 ns", "1.5", "", "", ""]);
+        assert_eq!(cells(lines[3]), ["", "b", "1", "2.00 ns", "", "", "8.00 ns", "4.0", ""]);
+        assert_eq!(unavailable(&rows), ["Y was not measured everywhere: no compiler"]);
+    }
 
     #[test]
     fn durations_have_three_digits_and_a_unit() {
@@ -125,23 +201,13 @@ mod tests {
     #[test]
     fn a_curve_is_a_line_and_a_size_a_column() {
         let row = |curve: &str, size, ns| Row {
-            group: "",
-            name: String::new(),
-            threads: 1,
-            ours_ns: ns,
-            peer: None,
-            peer_ns: None,
-            ratio: None,
             ours_per_item_ns: Some(ns),
             point: Some(Point { curve: curve.to_owned(), size }),
-            of_bandwidth: None,
+            ..row("", ns, Vec::new())
         };
         assert_eq!(curves(&[]), None);
         let rows = [row("push", 1000, 1.0), row("push", 10, 2.0), row("sample", 1000, 3.0)];
         let table = curves(&rows).unwrap();
-        let cells = |line: &str| -> Vec<String> {
-            line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect()
-        };
         let lines: Vec<_> = table.lines().map(cells).collect();
         assert_eq!(lines[1], ["", "ours, an item", "10", "1k", ""]);
         assert_eq!(lines[3], ["", "push", "2.00 ns", "1.00 ns", ""]);

@@ -46,7 +46,7 @@ impl Setting {
         let mut workspace = Workspace::new();
         teacher.forward(&seen.inputs(), &mut workspace)?;
         let last = teacher.config().hidden().len() - 1;
-        let features = workspace.activations(last).map(|x| x.to_owned()).unwrap_or_default();
+        let features = workspace.hidden(last).map(|x| x.to_owned()).unwrap_or_default();
         Ok(Self { seen, epochs, targets, features })
     }
 

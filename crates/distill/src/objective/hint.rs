@@ -128,9 +128,9 @@ mod tests {
         let (student, teacher) = features();
         let mut hint = hint(4);
         let (weights, bias) = hint.projection().layer(0).unwrap();
-        let difference = student.dot(&weights) + bias - &teacher;
+        let difference = student.dot(&weights.t()) + bias - &teacher;
         let value = difference.pow2().sum() / (2.0 * 5.0);
-        let slopes = difference.dot(&weights.t()) / 5.0;
+        let slopes = difference.dot(&weights) / 5.0;
         let mut gradient = Array2::zeros(student.dim());
         let got = hint.value_and_gradient(&student, &teacher, &mut gradient).unwrap();
         assert_relative_eq!(got, value, max_relative = 1e-12);
@@ -146,7 +146,7 @@ mod tests {
         let before = hint.value_and_gradient(&student, &teacher, &mut gradient).unwrap();
         let bias = hint.projection().layer(0).unwrap().1.to_owned();
         let (weights, _) = hint.projection().layer(0).unwrap();
-        let mean = (student.dot(&weights) + &bias - &teacher).mean_axis(ndarray::Axis(0)).unwrap();
+        let mean = (student.dot(&weights.t()) + &bias - &teacher).mean_axis(ndarray::Axis(0)).unwrap();
         hint.step().unwrap();
         let moved = hint.projection().layer(0).unwrap().1.to_owned();
         assert_relative_eq!(moved, bias - 0.1 * mean, max_relative = 1e-12);

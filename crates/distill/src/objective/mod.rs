@@ -140,7 +140,7 @@ impl<F: Real, L: LogitLoss<F>> Objective<F> for Distill<'_, F, L> {
 /// # Errors
 ///
 /// [`reflux_softmax::Error::LabelSmoothing`] unless it is at least 0 and less than 1.
-pub fn label_smoothing(labels: &[usize], smoothing: f64) -> Result<HardLabels<'_>> {
+pub fn label_smoothing<F: Real>(labels: &[usize], smoothing: f64) -> Result<HardLabels<'_, F>> {
     let loss = CrossEntropy::new().with_label_smoothing(smoothing)?;
     Ok(HardLabels::with_loss(labels, loss))
 }

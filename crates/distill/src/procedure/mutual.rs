@@ -239,7 +239,7 @@ mod tests {
             // Gradients of the cross-entropy and of KL(other ‖ own) with respect to the logits.
             let (p, q) = (probabilities(own), probabilities(other));
             let slope = (&p - &hard) + (&p - &q);
-            let weights = inputs.t().dot(&slope);
+            let weights = slope.t().dot(&inputs); // [outputs, inputs]
             let gradient = weights.iter().chain(slope.iter());
             let parameters = own.parameters().iter().zip(gradient).map(|(w, g)| w - 0.1 * g);
             Mlp::from_parameters(own.config().clone(), parameters.collect()).unwrap()

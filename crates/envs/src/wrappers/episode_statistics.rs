@@ -1,9 +1,11 @@
 //! Return and length of each episode, counted on the way.
 
+use super::inner;
 use crate::{Env, Result, Space, Step};
 
 /// Return and length of a finished episode.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Episode {
     /// The sum of all rewards, undiscounted, added up in `f64`.
     pub total_reward: f64,
@@ -27,6 +29,7 @@ pub struct Episode {
 /// # Ok::<(), reflux_envs::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EpisodeStatistics<E> {
     env: E,
     running: Episode,
@@ -54,22 +57,9 @@ impl<E> EpisodeStatistics<E> {
     pub fn episodes(&self) -> usize {
         self.episodes
     }
-
-    /// The environment inside.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// The environment inside. Steps taken and resets made there are not counted here.
-    pub fn inner_mut(&mut self) -> &mut E {
-        &mut self.env
-    }
-
-    /// Takes the wrapper off.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
 }
+
+inner!(EpisodeStatistics, "Steps taken and resets made there are not counted here.");
 
 impl<E: Env> Env for EpisodeStatistics<E> {
     fn observation_space(&self) -> &Space {

@@ -1,5 +1,7 @@
 //! A time limit: the episode is truncated at a given number of steps.
 
+use super::inner;
+use crate::saved::saved;
 use crate::{Env, Error, Result, Space, Step};
 
 /// Truncates each episode at its `limit`-th step.
@@ -21,11 +23,14 @@ use crate::{Env, Error, Result, Space, Step};
 /// # Ok::<(), reflux_envs::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(remote = "Self"))]
 pub struct TimeLimit<E> {
     env: E,
     limit: usize,
     elapsed: usize,
 }
+
+saved!(TimeLimit<E>);
 
 impl<E> TimeLimit<E> {
     /// Limits the episodes of `env` to `limit` steps.
@@ -43,6 +48,11 @@ impl<E> TimeLimit<E> {
         Self { env, limit, elapsed: 0 }
     }
 
+    #[cfg(feature = "serde")]
+    fn restore(&mut self) -> Result<()> {
+        if self.limit == 0 { Err(Error::ZeroTimeLimit) } else { Ok(()) }
+    }
+
     /// The largest number of steps of an episode.
     pub fn limit(&self) -> usize {
         self.limit
@@ -52,22 +62,9 @@ impl<E> TimeLimit<E> {
     pub fn elapsed(&self) -> usize {
         self.elapsed
     }
-
-    /// The environment inside.
-    pub fn inner(&self) -> &E {
-        &self.env
-    }
-
-    /// The environment inside. Steps taken and resets made there are not counted here.
-    pub fn inner_mut(&mut self) -> &mut E {
-        &mut self.env
-    }
-
-    /// Takes the wrapper off.
-    pub fn into_inner(self) -> E {
-        self.env
-    }
 }
+
+inner!(TimeLimit, "Steps taken and resets made there are not counted here.");
 
 impl<E: Env> Env for TimeLimit<E> {
     fn observation_space(&self) -> &Space {

@@ -10,6 +10,7 @@
 
 use reflux_softmax::Real;
 
+use super::update::update;
 use super::{Optimizer, check_decay, check_learning_rate, check_weight_decay, prepare};
 use crate::{Error, Result};
 
@@ -92,12 +93,18 @@ impl<F: Real> Optimizer<F> for Adam<F> {
         let keep = F::from_f64(1.0 - self.learning_rate * self.weight_decay);
         let (beta1, rest1) = (F::from_f64(beta1), F::from_f64(1.0 - beta1));
         let (beta2, rest2) = (F::from_f64(beta2), F::from_f64(1.0 - beta2));
-        let state = parameters.iter_mut().zip(gradients).zip(&mut self.mean).zip(&mut self.square);
-        for (((parameter, &gradient), mean), square) in state {
-            *mean = beta1 * *mean + rest1 * gradient;
-            *square = beta2 * *square + rest2 * gradient * gradient;
-            *parameter = keep * *parameter - rate * *mean / (square.sqrt() + epsilon);
-        }
+        let memory = [self.mean.as_mut_slice(), self.square.as_mut_slice()];
+        update(
+            parameters,
+            gradients,
+            memory,
+            #[inline(always)]
+            |parameter, gradient, [mean, square]| {
+                let mean = beta1 * mean + rest1 * gradient;
+                let square = beta2 * square + rest2 * gradient * gradient;
+                (keep * parameter - rate * mean / (square.sqrt() + epsilon), [mean, square])
+            },
+        );
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod adam;
 mod sgd;
+mod update;
 
 use reflux_softmax::Real;
 

@@ -9,6 +9,7 @@
 
 use reflux_softmax::Real;
 
+use super::update::update;
 use super::{Optimizer, check_decay, check_learning_rate, check_weight_decay, prepare};
 use crate::Result;
 
@@ -71,12 +72,17 @@ impl<F: Real> Optimizer<F> for Sgd<F> {
         let momentum = F::from_f64(self.momentum);
         let keep = F::from_f64(1.0 - self.learning_rate * self.weight_decay);
         let nesterov = self.nesterov;
-        let state = parameters.iter_mut().zip(gradients).zip(&mut self.velocity);
-        for ((parameter, &gradient), velocity) in state {
-            *velocity = momentum * *velocity + gradient;
-            let step = if nesterov { gradient + momentum * *velocity } else { *velocity };
-            *parameter = keep * *parameter - rate * step;
-        }
+        update(
+            parameters,
+            gradients,
+            [self.velocity.as_mut_slice()],
+            #[inline(always)]
+            |parameter, gradient, [velocity]| {
+                let velocity = momentum * velocity + gradient;
+                let step = if nesterov { gradient + momentum * velocity } else { velocity };
+                (keep * parameter - rate * step, [velocity])
+            },
+        );
         Ok(())
     }
 

@@ -157,6 +157,24 @@ pub(crate) fn cooled<S: Simd, F: Element>(s: S, e: F::V<S>, squarings: u32) -> F
     power
 }
 
+/// `exp(x)`, with `x` first brought to within the exponents that a normal number has: ±87 in f32, ±708
+/// in f64. NaN for NaN.
+#[inline(always)]
+pub fn exp<S: Simd, F: Element>(s: S, x: F::V<S>) -> F::V<S> {
+    let limit = if F::EPSILON > 1e-10 { 87.0 } else { 708.0 };
+    let high = F::narrow(std::f64::consts::LOG2_E);
+    let low = F::narrow(std::f64::consts::LOG2_E - high.widen() + LOG2_E_LOW);
+    let (high, low) = (F::splat(s, high), F::splat(s, low));
+    let magic = F::splat(s, F::MAGIC);
+    let x = F::at_least(s, F::splat(s, F::narrow(-limit)), x);
+    let limit = F::splat(s, F::narrow(limit));
+    let x = F::where_less(s, limit, x, limit, x);
+    let y = F::fused(s, x, high, magic);
+    let minus_k = F::sub(s, magic, y);
+    let f = F::fused(s, x, low, F::fused(s, x, high, minus_k));
+    F::scale(s, polynomial::<S, F>(s, F::EXP2, f), y)
+}
+
 /// Horner's rule, the highest coefficient first.
 #[inline(always)]
 pub(super) fn polynomial<S: Simd, F: Element>(s: S, coefficients: &[F], x: F::V<S>) -> F::V<S> {

@@ -18,11 +18,12 @@ mod path;
 mod row;
 mod sum;
 
-pub(crate) use element::Element;
+pub use element::Element;
+pub use exponential::exp;
 pub(crate) use exponential::{Base, Shift, cooled};
 pub(crate) use logarithm::ln_1p;
-pub(crate) use path::{Path, WithSimd};
-pub(crate) use pulp::Simd;
+pub use path::{Path, WithSimd};
+pub use pulp::Simd;
 pub(crate) use row::{map, map_aligned, map_into, update_aligned};
 pub(crate) use sum::Sum;
 

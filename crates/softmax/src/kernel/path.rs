@@ -2,24 +2,28 @@
 
 use std::sync::OnceLock;
 
-pub(crate) use pulp::WithSimd;
+pub use pulp::WithSimd;
 use pulp::{Scalar, Simd};
 
 /// An instruction set that this machine has been found to have.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Path {
+pub enum Path {
+    /// AVX-512.
     #[cfg(target_arch = "x86_64")]
     Avx512(pulp::x86::V4),
+    /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(pulp::x86::V3),
+    /// NEON.
     #[cfg(target_arch = "aarch64")]
     Neon(pulp::aarch64::Neon),
+    /// No vectors beyond what the compiler makes.
     Portable,
 }
 
 impl Path {
     /// The fastest that there is.
-    pub(crate) fn best() -> Self {
+    pub fn best() -> Self {
         #[cfg(test)]
         if let Some(path) = FORCED.get() {
             return path;
@@ -29,7 +33,7 @@ impl Path {
     }
 
     /// All that there are, the fastest first.
-    pub(crate) fn available() -> impl Iterator<Item = Self> {
+    pub fn available() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let found =
             [pulp::x86::V4::try_new().map(Self::Avx512), pulp::x86::V3::try_new().map(Self::Avx2)];
@@ -41,7 +45,7 @@ impl Path {
     }
 
     /// Runs a kernel that is compiled for each of them.
-    pub(crate) fn run<K: WithSimd>(self, kernel: K) -> K::Output {
+    pub fn run<K: WithSimd>(self, kernel: K) -> K::Output {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(simd) => Simd::vectorize(simd, kernel),

@@ -6,6 +6,7 @@ mod work;
 use serde_json::json;
 
 use super::case::{Case, Group, Point, Threads};
+use super::peer::{Program, Source};
 use super::table::count;
 use transitions::Content;
 
@@ -17,10 +18,15 @@ pub(crate) const GROUP: Group = Group {
             transitions and priorities, draw one item from each of as many equal ranges of \
             priority, and get the same new priorities. Frames are 84x84 bytes in stacks of 4, kept \
             once: `share_frames` here, `stack_compress` and `next_of` there.",
-    peer: "cpprb, which takes seconds",
+    peers: &[CPPRB],
     threads: Threads::One,
     cases,
-    notes: transitions::frame_memory,
+    notes: |_| transitions::frame_memory(),
+};
+
+const CPPRB: Source = Source {
+    program: Program::Python { module: "replay", environment: "replay" },
+    needs: "cpprb, which takes seconds",
 };
 
 const BATCHES: [usize; 2] = [32, 256];
@@ -83,6 +89,7 @@ fn case(job: Job, content: Content, capacity: usize, batch: usize) -> Case {
         name: format!("{work} {} x {items}{suffix}", count(capacity)),
         items: Some(batch),
         bytes: gathers.then_some(batch as u64 * transitions::GATHERED),
+        flops: None,
         point: Some(Point { curve: format!("{work}, {items}{suffix}"), size: capacity }),
         parameters: (job != Job::Copy).then_some(parameters),
         prepare: Box::new(move || work::prepare(job, content, capacity, batch)),

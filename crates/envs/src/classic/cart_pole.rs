@@ -3,15 +3,13 @@
 //! SMC-13(5), 1983, as Gymnasium's CartPole-v1 computes it: without friction, one Euler step of
 //! 20 ms an action, arithmetic in `f64` in Gymnasium's order.
 
-mod trig;
-
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
-use rand::{Rng, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
-
-use crate::{Env, Error, Result, Space, Step, TimeLimit};
+use crate::error::check_state;
+use crate::lifecycle::{Lifecycle, uniform};
+use crate::saved::saved;
+use crate::{Env, Result, Space, Step, TimeLimit};
 
 const GRAVITY: f64 = 9.8;
 const POLE_MASS: f64 = 0.1;
@@ -39,7 +37,7 @@ static ACTION_SPACE: Space = Space::Discrete { n: ACTIONS };
 static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| {
     let high = [2.0 * POSITION_LIMIT, f64::INFINITY, 2.0 * ANGLE_LIMIT, f64::INFINITY];
     let high = high.map(|bound| bound as f32);
-    Space::Box { low: high.map(|bound| -bound).to_vec(), high: high.to_vec() }
+    Space::Box { low: high.map(|bound| -bound).to_vec(), high: high.to_vec(), shape: vec![4] }
 });
 
 /// Balance a pole on a cart by pushing the cart to the left or to the right.
@@ -64,12 +62,13 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| {
 /// - Starts are uniform in `[-0.05, 0.05]` there and here, but are drawn from our own generator
 ///   (xoshiro256++ instead of NumPy's PCG64), so a seed gives another start than it gives there.
 ///   Use [`set_state`](Self::set_state) to begin where a recorded episode begins.
-/// - Stepping after the end is [`Error::StepAfterEnd`]; Gymnasium warns and goes on.
-/// - Sine and cosine are computed by this crate, so that a seed gives the same episode on every
+/// - Stepping after the end is [`StepAfterEnd`](crate::Error::StepAfterEnd); Gymnasium warns and
+///   goes on.
+/// - Sine and cosine are those of the `libm` crate, so that a seed gives the same episode on every
 ///   machine. They can differ in the last bit of `f64` from the C library's, which Gymnasium uses.
-///   One step seldom shows it, and then only in the last bits of [`state`](Self::state). But an
-///   upright pole is unstable, so under a fixed list of actions the difference can grow over
-///   hundreds of steps until the two episodes part.
+///   One step seldom shows it, and then only in the last bits of [`state`](Self::state); the
+///   recorded episodes never do. But an upright pole is unstable, so under a fixed list of actions
+///   the difference can grow over hundreds of steps until the two episodes part.
 ///
 /// ```
 /// use reflux_envs::{CartPole, Env};
@@ -81,25 +80,20 @@ static OBSERVATION_SPACE: LazyLock<Space> = LazyLock::new(|| {
 /// # Ok::<(), reflux_envs::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(remote = "Self"))]
 pub struct CartPole {
     state: [f64; 4],
+    #[cfg_attr(feature = "serde", serde(skip))]
     observation: [f32; 4],
-    phase: Phase,
-    /// `None` until the first reset, which decides on the seed.
-    rng: Option<Xoshiro256PlusPlus>,
+    lifecycle: Lifecycle,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Phase {
-    BeforeReset,
-    Running,
-    Ended,
-}
+saved!(CartPole);
 
 impl CartPole {
     /// The bare task, without a time limit.
     pub fn new() -> Self {
-        Self { state: [0.0; 4], observation: [0.0; 4], phase: Phase::BeforeReset, rng: None }
+        Self { state: [0.0; 4], observation: [0.0; 4], lifecycle: Lifecycle::default() }
     }
 
     /// CartPole-v1: the task with a time limit of 500 steps.
@@ -110,35 +104,44 @@ impl CartPole {
     /// Cart position (m), cart velocity (m/s), pole angle (rad), pole angular velocity (rad/s), in
     /// full precision; `None` before the first `reset` or [`set_state`](Self::set_state).
     pub fn state(&self) -> Option<[f64; 4]> {
-        (self.phase != Phase::BeforeReset).then_some(self.state)
+        self.lifecycle.has_begun().then_some(self.state)
     }
 
-    /// Goes on from `state`, in the order of [`state`](Self::state), as a running episode.
+    /// Goes on from `state`, in the order of [`state`](Self::state), as a running episode, and
+    /// returns its observation.
     ///
     /// This takes the place of `reset` where the start has to be a given one, for instance to
     /// replay a recorded episode. The random generator is left alone.
     ///
     /// # Errors
     ///
-    /// [`Error::StateOutOfRange`] if the position is not within 2.4 m, the angle not within 12
-    /// degrees, or a velocity not within 10^6 of 0 (or any of them is NaN).
-    pub fn set_state(&mut self, state: [f64; 4]) -> Result<()> {
-        let limits = [POSITION_LIMIT, VELOCITY_LIMIT, ANGLE_LIMIT, VELOCITY_LIMIT];
-        for (index, (&value, &limit)) in state.iter().zip(&limits).enumerate() {
-            // Written so that NaN, which compares as false, is refused.
-            let within = value.abs() <= limit;
-            if !within {
-                return Err(Error::StateOutOfRange { index, value, limit });
-            }
-        }
+    /// [`StateOutOfRange`](crate::Error::StateOutOfRange) if the position is not within 2.4 m, the
+    /// angle not within 12 degrees, or a velocity not within 10^6 of 0 (or any of them is NaN).
+    pub fn set_state(&mut self, state: [f64; 4]) -> Result<&[f32]> {
+        check(&state)?;
         self.begin(state);
-        Ok(())
+        Ok(&self.observation)
     }
 
     fn begin(&mut self, state: [f64; 4]) {
+        self.move_to(state);
+        self.lifecycle.begin();
+    }
+
+    #[inline]
+    fn move_to(&mut self, state: [f64; 4]) {
         self.state = state;
         self.observation = state.map(|value| value as f32);
-        self.phase = Phase::Running;
+    }
+
+    #[cfg(feature = "serde")]
+    fn restore(&mut self) -> Result<()> {
+        if self.lifecycle.is_running() {
+            check(&self.state)?;
+        }
+        check_state(&self.state, &[(f64::MIN, f64::MAX); 4])?;
+        self.move_to(self.state);
+        Ok(())
     }
 }
 
@@ -158,55 +161,34 @@ impl Env for CartPole {
     }
 
     fn reset(&mut self, seed: Option<u64>) -> Result<&[f32]> {
-        let rng = match (seed, &mut self.rng) {
-            (None, Some(rng)) => rng,
-            (seed, rng) => rng.insert(new_rng(seed)?),
-        };
-        let state = std::array::from_fn(|_| start_element(rng));
+        let rng = self.lifecycle.seeded(seed)?;
+        let state = std::array::from_fn(|_| uniform(rng, -START_RANGE, START_RANGE));
         self.begin(state);
         Ok(&self.observation)
     }
 
+    #[inline]
     fn step(&mut self, action: usize) -> Result<Step<'_>> {
-        match self.phase {
-            Phase::BeforeReset => return Err(Error::StepBeforeReset),
-            Phase::Ended => return Err(Error::StepAfterEnd),
-            Phase::Running => {}
-        }
-        if action >= ACTIONS {
-            return Err(Error::ActionOutOfRange { action, n: ACTIONS });
-        }
-        self.state = euler_step(self.state, if action == 1 { FORCE } else { -FORCE });
-        self.observation = self.state.map(|value| value as f32);
+        self.lifecycle.check(action, ACTIONS)?;
+        self.move_to(euler_step(self.state, if action == 1 { FORCE } else { -FORCE }));
         let [position, _, angle, _] = self.state;
         let terminated = position.abs() > POSITION_LIMIT || angle.abs() > ANGLE_LIMIT;
-        if terminated {
-            self.phase = Phase::Ended;
-        }
+        self.lifecycle.end_if(terminated);
         Ok(Step { observation: &self.observation, reward: 1.0, terminated, truncated: false })
     }
 }
 
-/// A generator from `seed`, or from the operating system's randomness.
-fn new_rng(seed: Option<u64>) -> Result<Xoshiro256PlusPlus> {
-    match seed {
-        Some(seed) => Ok(Xoshiro256PlusPlus::seed_from_u64(seed)),
-        None => Xoshiro256PlusPlus::try_from_os_rng()
-            .map_err(|error| Error::NoEntropy { reason: error.to_string() }),
-    }
-}
-
-/// Uniform in `[-START_RANGE, START_RANGE]`, from the upper 53 bits of one draw.
-fn start_element(rng: &mut Xoshiro256PlusPlus) -> f64 {
-    // Not `random_range`: its way from bits to numbers may change, a seed's start may not.
-    2.0 * START_RANGE * rng.random::<f64>() - START_RANGE
+/// An error unless an episode can go on from `state`.
+fn check(state: &[f64; 4]) -> Result<()> {
+    let limits = [POSITION_LIMIT, VELOCITY_LIMIT, ANGLE_LIMIT, VELOCITY_LIMIT];
+    check_state(state, &limits.map(|limit| (-limit, limit)))
 }
 
 /// The state `TAU` seconds later under `force`. The order of operations is Gymnasium's: another
 /// one rounds differently.
 #[inline]
 fn euler_step([x, x_dot, theta, theta_dot]: [f64; 4], force: f64) -> [f64; 4] {
-    let (sin, cos) = trig::sin_cos(theta);
+    let (sin, cos) = libm::sincos(theta);
     let push = (force + POLE_MASS_LENGTH * (theta_dot * theta_dot) * sin) / TOTAL_MASS;
     let inertia = HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS);
     let theta_acc = (GRAVITY * sin - cos * push) / inertia;
@@ -217,6 +199,7 @@ fn euler_step([x, x_dot, theta, theta_dot]: [f64; 4], force: f64) -> [f64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     #[test]
     fn starts_are_those_of_the_published_generator() {
@@ -264,12 +247,6 @@ mod tests {
                 counts.iter().map(|&c| (c as f64 - expected).powi(2) / expected).sum();
             assert!(chi_square < 27.9, "{chi_square}: {counts:?}");
         }
-    }
-
-    #[test]
-    fn environments_without_a_seed_start_differently() {
-        let start = || CartPole::new().reset(None).unwrap().to_vec();
-        assert_ne!(start(), start());
     }
 
     #[test]
@@ -367,7 +344,7 @@ mod tests {
         // Printed by Gymnasium: Box([-4.8 -inf -0.41887903 -inf], [4.8 inf 0.41887903 inf], (4,)).
         let high = vec![4.8, f32::INFINITY, 0.418_879_03, f32::INFINITY];
         let low = high.iter().map(|v| -v).collect();
-        assert_eq!(env.observation_space(), &Space::Box { low, high });
+        assert_eq!(env.observation_space(), &Space::new_box(low, high).unwrap());
         assert_eq!(CartPole::v1().limit(), 500);
     }
 }

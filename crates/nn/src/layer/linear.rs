@@ -1,0 +1,75 @@
+//! A dense layer: `y = W x + b`, with W `[outputs, inputs]` as in PyTorch.
+//!
+//! ```text
+//! ∂L/∂W = δ xᵀ        ∂L/∂b = Σ_rows δ        ∂L/∂x = Wᵀ δ
+//! ```
+
+use ndarray::{ArrayView2, Axis};
+use reflux_softmax::Real;
+
+use crate::matmul::{Onto, matmul, matrix_vector};
+
+/// The sizes of a dense layer. Its parameters are the weights, row after row, and then the bias.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Linear {
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+}
+
+impl Linear {
+    pub(crate) fn parameters(&self) -> usize {
+        (self.inputs + 1) * self.outputs
+    }
+
+    /// The weights `[outputs, inputs]` and the bias `[outputs]`.
+    pub(crate) fn split<'a, F: Real>(&self, parameters: &'a [F]) -> (ArrayView2<'a, F>, &'a [F]) {
+        let (weights, bias) = parameters.split_at(self.inputs * self.outputs);
+        (matrix((self.outputs, self.inputs), weights), bias)
+    }
+
+    pub(super) fn forward<F: Real>(
+        &self,
+        parameters: &[F],
+        inputs: ArrayView2<'_, F>,
+        outputs: &mut [F],
+    ) {
+        let (weights, bias) = self.split(parameters);
+        let row = if inputs.ncols() == 1 { inputs.index_axis(Axis(1), 0).to_slice() } else { None };
+        match row {
+            Some(row) => matrix_vector(weights, row, bias, outputs),
+            None => matmul(weights, inputs, outputs, Onto::Rows(bias)),
+        }
+    }
+
+    pub(super) fn parameter_gradient<F: Real>(
+        &self,
+        inputs: ArrayView2<'_, F>,
+        delta: &[F],
+        gradient: &mut [F],
+    ) {
+        let rows = inputs.ncols();
+        let (weights, bias) = gradient.split_at_mut(self.inputs * self.outputs);
+        let delta = matrix((self.outputs, rows), delta);
+        matmul(delta, inputs.reversed_axes(), weights, Onto::Zero);
+        for (bias, delta) in bias.iter_mut().zip(delta.rows()) {
+            *bias = delta.sum();
+        }
+    }
+
+    pub(super) fn input_gradient<F: Real>(
+        &self,
+        parameters: &[F],
+        delta: &[F],
+        below: &mut [F],
+    ) {
+        let (weights, _) = self.split(parameters);
+        let delta = matrix((self.outputs, delta.len() / self.outputs), delta);
+        matmul(weights.reversed_axes(), delta, below, Onto::Zero);
+    }
+}
+
+/// The layers' buffers have these lengths by construction.
+#[allow(clippy::expect_used)]
+fn matrix<F: Real>(shape: (usize, usize), values: &[F]) -> ArrayView2<'_, F> {
+    ArrayView2::from_shape(shape, values).expect("a buffer has its layer's size")
+}

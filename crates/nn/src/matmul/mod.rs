@@ -1,0 +1,239 @@
+//! Matrix products, laid out for training: `C = A·B`, where A is a layer's weights or deltas and B has
+//! the rows of the batch side by side.
+//!
+//! A is read in place, whatever its strides, one number at a time that is spread over a vector; so
+//! weights, the largest thing in a step, are never copied. B, which is small beside them, is packed
+//! into panels as wide as two vectors. A tile of C, a few rows high and one panel wide, stays in
+//! registers while the sum runs over the inner dimension:
+//!
+//! ```text
+//!               ┌ panel of B ┐
+//!               │ k × 2 vec. │
+//!   ┌ A ──────┐ ├────────────┤
+//!   │ 8 × k   │ │ tile of C  │
+//!   └─────────┘ └────────────┘
+//! ```
+//!
+//! Each number of C is summed in the order of k by one thread, so the number of threads changes nothing.
+
+mod pack;
+mod tile;
+mod vector;
+
+use ndarray::{ArrayView2, Axis};
+use reflux_softmax::Real;
+use reflux_softmax::simd::{Path, Simd, WithSimd};
+
+use pack::{Pack, panels};
+pub(crate) use pack::panel_width;
+use tile::tile;
+pub(crate) use vector::matrix_vector;
+
+/// Inner dimension up to which a sum is made in one go: a panel then fits into the second cache.
+const DEPTH: usize = 2048;
+
+/// Multiply-adds above which a product is shared between threads: a hundred microseconds' work.
+#[cfg(feature = "rayon")]
+const PARALLEL: usize = 4 << 20;
+
+/// What a product is added to.
+#[derive(Debug, Clone, Copy)]
+pub enum Onto<'a, F> {
+    /// Nothing.
+    Zero,
+    /// One number for each row of C: a bias.
+    Rows(&'a [F]),
+    /// What is there.
+    Kept,
+}
+
+/// `c ← onto + a·b` for `a` `[m, k]`, `b` `[k, n]` and `c` `[m, n]`, which is contiguous.
+///
+/// The caller has matched the shapes.
+pub fn matmul<F: Real>(
+    a: ArrayView2<'_, F>,
+    b: ArrayView2<'_, F>,
+    c: &mut [F],
+    onto: Onto<'_, F>,
+) {
+    let ((m, k), n) = (a.dim(), b.ncols());
+    debug_assert_eq!((b.nrows(), c.len()), (k, m * n));
+    if c.is_empty() {
+        return;
+    }
+    let path = Path::best();
+    let mut onto = onto;
+    for start in (0..k.max(1)).step_by(DEPTH) {
+        let end = k.min(start + DEPTH);
+        let a = a.slice(ndarray::s![.., start..end]);
+        let b = b.slice(ndarray::s![start..end, ..]);
+        // Room for the widest panels that there are.
+        F::with_scratch((end - start) * (n + WIDEST), |memory| {
+            let packed = path.run(Pack { from: b, memory });
+            multiply_rows(path, a, packed, c, n, onto);
+        });
+        onto = Onto::Kept;
+    }
+}
+
+/// `b` `[k, n]` in panels, for [`times_packed`].
+pub(crate) fn pack<F: Real>(b: ArrayView2<'_, F>) -> Vec<F> {
+    let mut memory = vec![F::zero(); b.nrows() * (b.ncols() + WIDEST)];
+    let packed = Path::best().run(Pack { from: b, memory: &mut memory });
+    packed.to_vec()
+}
+
+/// `c ← c + a·b` with `b` from [`pack`].
+pub(crate) fn times_packed<F: Real>(a: ArrayView2<'_, F>, packed: &[F], c: &mut [F]) {
+    let n = c.len() / a.nrows().max(1);
+    if n > 0 {
+        multiply_rows(Path::best(), a, packed, c, n, Onto::Kept);
+    }
+}
+
+/// The most numbers in a panel's row.
+const WIDEST: usize = 32;
+
+/// Shares the rows of C between threads where that pays.
+fn multiply_rows<F: Real>(
+    path: Path,
+    a: ArrayView2<'_, F>,
+    packed: &[F],
+    c: &mut [F],
+    n: usize,
+    onto: Onto<'_, F>,
+) {
+    #[cfg(feature = "rayon")]
+    {
+        use rayon::prelude::*;
+        let (m, k) = a.dim();
+        let threads = rayon::current_num_threads();
+        if threads > 1 && m * n * k > PARALLEL && m >= 2 * tile::ROWS {
+            let rows = m.div_ceil(threads).next_multiple_of(tile::ROWS);
+            c.par_chunks_mut(rows * n).enumerate().for_each(|(index, c)| {
+                let start = index * rows;
+                let end = start + c.len() / n;
+                let onto = match onto {
+                    Onto::Rows(values) => Onto::Rows(&values[start..end]),
+                    other => other,
+                };
+                let a = a.slice(ndarray::s![start..end, ..]);
+                path.run(Multiply { a, packed, c, n, onto });
+            });
+            return;
+        }
+    }
+    path.run(Multiply { a, packed, c, n, onto });
+}
+
+/// A product with B already packed.
+struct Multiply<'a, F> {
+    a: ArrayView2<'a, F>,
+    packed: &'a [F],
+    c: &'a mut [F],
+    n: usize,
+    onto: Onto<'a, F>,
+}
+
+impl<F: Real> WithSimd for Multiply<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        // As many sums as hide the latency of a fused multiply-add, and fit the registers.
+        let wide = panel_width::<S, F>(self.n) > size_of::<F::V<S>>() / size_of::<F>();
+        match (S::REGISTER_COUNT >= 32, wide) {
+            (true, true) => self.tiles::<S, 8, 2>(s),
+            (true, false) => self.tiles::<S, 8, 1>(s),
+            (false, true) => self.tiles::<S, 6, 2>(s),
+            (false, false) => self.tiles::<S, 6, 1>(s),
+        }
+    }
+}
+
+impl<F: Real> Multiply<'_, F> {
+    #[inline(always)]
+    fn tiles<S: Simd, const HEIGHT: usize, const VECTORS: usize>(self, s: S) {
+        let Self { a, packed, c, n, onto } = self;
+        let k = a.ncols();
+        let width = panel_width::<S, F>(n);
+        for (index, rows) in a.axis_chunks_iter(Axis(0), HEIGHT).enumerate() {
+            let (top, height) = (index * HEIGHT, rows.nrows());
+            for panel in 0..panels::<S, F>(n) {
+                let (b, _) = F::vectors::<S>(&packed[panel * k * width..(panel + 1) * k * width]);
+                let c = &mut c[top * n + panel * width..];
+                let onto = match onto {
+                    Onto::Rows(values) => Onto::Rows(&values[top..top + height]),
+                    other => other,
+                };
+                tile::<S, F, HEIGHT, VECTORS>(s, rows, b, c, n, width.min(n - panel * width), onto);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Whole numbers, whose sums are exact: every order of summing gives the same.
+    fn numbers(rows: usize, columns: usize, seed: usize) -> Array2<f32> {
+        Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 31 + j * 17 + seed) % 13) as f32 - 6.0)
+    }
+
+    proptest! {
+        /// Shapes around the sizes of tiles and panels, in every layout, on whatever this machine has.
+        #[test]
+        fn products_are_exact_for_whole_numbers(
+            m in 0_usize..40, k in 0_usize..50, n in 0_usize..70,
+            (a_turned, b_turned, kind) in (any::<bool>(), any::<bool>(), 0..3),
+        ) {
+            let turn = |x: Array2<f32>, turned: bool| {
+                if turned { x.t().as_standard_layout().into_owned().reversed_axes() } else { x }
+            };
+            let (a, b) = (turn(numbers(m, k, 1), a_turned), turn(numbers(k, n, 2), b_turned));
+            let start = numbers(m, n, 3);
+            let bias: Vec<f32> = (0..m).map(|i| i as f32).collect();
+            let (onto, base) = match kind {
+                0 => (Onto::Zero, Array2::zeros((m, n))),
+                1 => (Onto::Kept, start.clone()),
+                _ => (Onto::Rows(&bias), Array2::from_shape_fn((m, n), |(i, _)| bias[i])),
+            };
+            let mut c = start;
+            matmul(a.view(), b.view(), c.as_slice_mut().unwrap(), onto);
+            prop_assert_eq!(c, base + a.dot(&b));
+        }
+    }
+
+    #[test]
+    fn reversed_rows_and_more_depth_than_one_go_are_read_right() {
+        let (mut a, b) = (numbers(9, DEPTH + 3, 4), numbers(DEPTH + 3, 5, 5));
+        a.invert_axis(Axis(0));
+        a.invert_axis(Axis(1));
+        let mut c = vec![0.0; 45];
+        matmul(a.view(), b.view(), &mut c, Onto::Zero);
+        assert_eq!(c, a.dot(&b).into_raw_vec_and_offset().0);
+    }
+
+    #[cfg(feature = "rayon")]
+    #[test]
+    fn the_number_of_threads_does_not_change_a_bit() {
+        let value = |(i, j): (usize, usize)| ((i * 7 + j * 3) as f32).sin();
+        let a = Array2::from_shape_fn((301, 400), value);
+        let b = Array2::from_shape_fn((400, 65), value);
+        let product = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut c = vec![0.0; 301 * 65];
+            pool.install(|| matmul(a.view(), b.view(), &mut c, Onto::Zero));
+            c
+        };
+        assert!(301 * 400 * 65 > PARALLEL);
+        let one = product(1);
+        for threads in [2, 3, 7] {
+            assert_eq!(one, product(threads));
+        }
+    }
+}
