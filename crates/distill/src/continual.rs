@@ -164,7 +164,7 @@ impl DarkExperienceReplay {
             let value = f64::from(*value);
             return Err(reflux_nn::Error::NonFinite { what: "inputs", index, value }.into());
         }
-        network.forward(&inputs, &mut self.workspace)?;
+        network.forward_train(&inputs, &mut self.workspace, rng)?;
         let (outputs, mut gradient) = self.workspace.outputs_and_gradient_mut();
         let mut loss = CrossEntropy::new().value_and_gradient(&outputs, labels, &mut gradient)?;
         network.backward(&inputs, &mut self.workspace)?;
@@ -177,7 +177,7 @@ impl DarkExperienceReplay {
         for (term, weight) in [(Term::Logits, self.alpha), (Term::Labels, self.beta)] {
             if weight > 0.0 && size > 0 {
                 self.buffer.sample(size, rng, &mut self.batch)?;
-                loss += self.replay(network, term, weight as f32)?;
+                loss += self.replay(network, term, weight as f32, rng)?;
             }
         }
         if !loss.is_finite() {
@@ -189,10 +189,16 @@ impl DarkExperienceReplay {
     }
 
     /// The weighted loss of the batch that has been drawn; adds its gradients.
-    fn replay(&mut self, network: &Mlp, term: Term, weight: f32) -> Result<f32> {
+    fn replay<R: Rng + ?Sized>(
+        &mut self,
+        network: &Mlp,
+        term: Term,
+        weight: f32,
+        rng: &mut R,
+    ) -> Result<f32> {
         let Self { batch, columns, workspace, batch_labels, .. } = self;
         let inputs = batch.matrix(columns.input)?;
-        network.forward(&inputs, workspace)?;
+        network.forward_train(&inputs, workspace, rng)?;
         let (outputs, mut gradient) = workspace.outputs_and_gradient_mut();
         let loss = match term {
             Term::Logits => {

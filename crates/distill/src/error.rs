@@ -44,6 +44,12 @@ pub enum Error {
         /// The loss.
         loss: &'static str,
     },
+    /// A network does not have the hidden layer whose features are to be compared.
+    #[error("there is no hidden layer {layer} (they count from 0)")]
+    HiddenLayer {
+        /// The layer, from 0.
+        layer: usize,
+    },
     /// A hidden activation is NaN or infinite.
     #[error("the {whose}'s features must be finite, got {value} in row {row}")]
     Feature {

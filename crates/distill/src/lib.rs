@@ -10,9 +10,10 @@
 //!   [`SoftDivergence`], [`Divergence`], [`LogitMse`], [`DecoupledKd`], [`Dist`]; around others
 //!   [`Standardized`] and [`WithLabels`]; [`LogitBatch`] is what it is given. [`label_smoothing`] is the
 //!   control.
-//! - [`FeatureLoss`]: a loss against its hidden activations: [`Hint`], [`Similarity`], [`Relational`].
+//! - [`FeatureLoss`]: a loss against its hidden activations: [`Hint`], [`Similarity`], [`Relational`];
+//!   [`WithFeatures`] joins one to an objective, [`hidden_features`] asks the teacher.
 //! - [`Schedule`]: temperatures and weights that change while a student learns.
-//! - [`Training`], [`Lesson`], [`MutualLearning`]: ways of bringing students up.
+//! - [`Offline`], [`Lesson`], [`MutualLearning`]: ways of bringing students up.
 //! - [`Report`], [`Contender`], [`Cost`], [`Spread`], [`latency`]: whether it was worth it, from
 //!   [`Evaluation`], [`agreement`] and [`Interval`].
 //! - [`Error`]: everything that can go wrong.
@@ -46,9 +47,10 @@ pub use fingerprint::Fingerprint;
 pub use interval::Interval;
 pub use objective::{
     DecoupledKd, Dist, Distill, FeatureLoss, Hint, Hinton, LogitBatch, LogitLoss, Relational,
-    Similarity, SoftDivergence, Standardized, WithLabels, label_smoothing,
+    Similarity, SoftDivergence, Standardized, WithFeatures, WithLabels, hidden_features,
+    label_smoothing,
 };
-pub use procedure::{Lesson, MutualEpoch, MutualLearning, Training};
+pub use procedure::{Lesson, MutualEpoch, MutualLearning, Offline};
 pub use reflux_softmax::{Distillation, Divergence, DivergenceKind, LogitMse};
 pub use report::{Contender, Cost, Report, Spread, latency};
 pub use schedule::Schedule;

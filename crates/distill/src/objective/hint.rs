@@ -146,7 +146,8 @@ mod tests {
         let before = hint.value_and_gradient(&student, &teacher, &mut gradient).unwrap();
         let bias = hint.projection().layer(0).unwrap().1.to_owned();
         let (weights, _) = hint.projection().layer(0).unwrap();
-        let mean = (student.dot(&weights.t()) + &bias - &teacher).mean_axis(ndarray::Axis(0)).unwrap();
+        let mean =
+            (student.dot(&weights.t()) + &bias - &teacher).mean_axis(ndarray::Axis(0)).unwrap();
         hint.step().unwrap();
         let moved = hint.projection().layer(0).unwrap().1.to_owned();
         assert_relative_eq!(moved, bias - 0.1 * mean, max_relative = 1e-12);

@@ -17,6 +17,7 @@ mod similarity;
 mod standardized;
 #[cfg(test)]
 mod tests_support;
+mod with_features;
 mod with_labels;
 
 use ndarray::ArrayRef2;
@@ -33,6 +34,7 @@ pub use logit_loss::{LogitBatch, LogitLoss};
 pub use relational::Relational;
 pub use similarity::Similarity;
 pub use standardized::Standardized;
+pub use with_features::{WithFeatures, hidden_features};
 pub use with_labels::WithLabels;
 
 use memory::Memory;

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use rand::Rng;
 use reflux_nn::{Epoch, Mlp, MlpConfig, Optimizer, Real};
 
-use super::{Lesson, Training};
+use super::{Lesson, Offline};
 use crate::{LogitLoss, Result, Teacher};
 
-impl<O: Clone, L: Clone> Training<O, L> {
+impl<O: Clone, L: Clone> Offline<O, L> {
     /// Trains a network of the first configuration towards `teacher`, one of the second towards that
     /// one, and so on; gives all of them. `observe` is called after each epoch with the number of the
     /// network, from 0; it may end that network's training.
@@ -20,7 +20,7 @@ impl<O: Clone, L: Clone> Training<O, L> {
     ///
     /// # Errors
     ///
-    /// As [`Training::distil`].
+    /// As [`Offline::distil`].
     ///
     /// # Example
     ///
@@ -30,17 +30,17 @@ impl<O: Clone, L: Clone> Training<O, L> {
     /// use ndarray::Array2;
     /// use rand::SeedableRng;
     /// use rand_xoshiro::Xoshiro256PlusPlus;
-    /// use reflux_distill::{Hinton, Lesson, Training};
+    /// use reflux_distill::{Hinton, Lesson, Offline};
     /// use reflux_nn::{Adam, Fit, Mlp, MlpConfig};
     ///
     /// let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
     /// let teacher = Mlp::new(MlpConfig::new(2, &[64], 3)?, rng)?;
     /// let inputs = Array2::from_shape_fn((100, 2), |(i, j)| ((i * (7 + 4 * j)) as f32).sin());
-    /// let training = Training::new(Fit::new(5, 20)?, Adam::new(0.01)?, Hinton::new().with_alpha(0.0)?);
+    /// let offline = Offline::new(Fit::new(5, 20)?, Adam::new(0.01)?, Hinton::new().with_alpha(0.0)?);
     ///
     /// let configs = [MlpConfig::new(2, &[16], 3)?, MlpConfig::new(2, &[4], 3)?];
     /// let lesson = Lesson::unlabelled(&inputs);
-    /// let networks = training.chain(&teacher, &configs, lesson, rng, |_, _| ControlFlow::Continue(()))?;
+    /// let networks = offline.chain(&teacher, &configs, lesson, rng, |_, _| ControlFlow::Continue(()))?;
     /// let [assistant, student] = &networks[..] else { unreachable!() };
     /// assert_eq!((assistant.config().hidden(), student.config().hidden()), (&[16][..], &[4][..]));
     /// # Ok::<(), reflux_distill::Error>(())
@@ -78,7 +78,7 @@ impl<O: Clone, L: Clone> Training<O, L> {
     ///
     /// # Errors
     ///
-    /// As [`Training::distil`].
+    /// As [`Offline::distil`].
     ///
     /// # Example
     ///
@@ -88,7 +88,7 @@ impl<O: Clone, L: Clone> Training<O, L> {
     /// use ndarray::Array2;
     /// use rand::SeedableRng;
     /// use rand_xoshiro::Xoshiro256PlusPlus;
-    /// use reflux_distill::{Ensemble, Hinton, Lesson, Teacher, Training};
+    /// use reflux_distill::{Ensemble, Hinton, Lesson, Teacher, Offline};
     /// use reflux_nn::{Adam, Fit, Mlp, MlpConfig};
     ///
     /// let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
@@ -97,9 +97,9 @@ impl<O: Clone, L: Clone> Training<O, L> {
     /// let first = Mlp::new(MlpConfig::new(2, &[8], 2)?, rng)?; // and trained
     ///
     /// let loss = Hinton::new().with_alpha(0.5)?.with_temperature(1.0)?;
-    /// let training = Training::new(Fit::new(5, 20)?, Adam::new(0.01)?, loss);
+    /// let offline = Offline::new(Fit::new(5, 20)?, Adam::new(0.01)?, loss);
     /// let lesson = Lesson::labelled(&inputs, &labels);
-    /// let born = training.born_again(&first, 3, lesson, rng, |_, _| ControlFlow::Continue(()))?;
+    /// let born = offline.born_again(&first, 3, lesson, rng, |_, _| ControlFlow::Continue(()))?;
     /// assert_eq!(Ensemble::new(born)?.logits(&inputs)?.dim(), (100, 2));
     /// # Ok::<(), reflux_distill::Error>(())
     /// ```
@@ -136,13 +136,13 @@ mod tests {
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
         let teacher = Mlp::<f64>::new(MlpConfig::new(2, &[6], 3).unwrap(), rng).unwrap();
         let loss = Hinton::new().with_alpha(0.0).unwrap();
-        let training = Training::new(Fit::new(4, 10).unwrap(), Adam::new(0.05).unwrap(), loss);
+        let offline = Offline::new(Fit::new(4, 10).unwrap(), Adam::new(0.05).unwrap(), loss);
         let lesson = Lesson::unlabelled(&inputs);
         let configs = [&[5][..], &[4]].map(|hidden| MlpConfig::new(2, hidden, 3).unwrap());
 
         let mut seen = Vec::new();
         let mut one = Xoshiro256PlusPlus::seed_from_u64(1);
-        let networks = training.chain(&teacher, &configs, lesson, &mut one, |number, epoch| {
+        let networks = offline.chain(&teacher, &configs, lesson, &mut one, |number, epoch| {
             seen.push((number, epoch.number));
             ControlFlow::Continue(())
         });
@@ -152,8 +152,8 @@ mod tests {
         let mut other = Xoshiro256PlusPlus::seed_from_u64(1);
         let go_on = |_: &Epoch<'_, f64>| ControlFlow::Continue(());
         let [first, second] = configs;
-        let first = training.distil(&teacher, first, lesson, &mut other, go_on).unwrap();
-        let second = training.distil(&first, second, lesson, &mut other, go_on).unwrap();
+        let first = offline.distil(&teacher, first, lesson, &mut other, go_on).unwrap();
+        let second = offline.distil(&first, second, lesson, &mut other, go_on).unwrap();
         assert_eq!(networks, [first, second]);
     }
 }

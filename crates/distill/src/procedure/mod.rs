@@ -2,7 +2,7 @@
 
 mod chain;
 mod mutual;
-mod training;
+mod offline;
 
 pub use mutual::{MutualEpoch, MutualLearning};
-pub use training::{Lesson, Training};
+pub use offline::{Lesson, Offline};

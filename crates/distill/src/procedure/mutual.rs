@@ -120,9 +120,11 @@ impl MutualLearning {
                         optimizer.set_learning_rate(rate.at(steps))?;
                     }
                 }
-                class.look(networks, &inputs)?;
+                class.look(networks, &inputs, rng)?;
                 for (index, optimizer) in optimizers.iter_mut().enumerate() {
                     let loss = class.step(index, networks, &inputs, &batch_labels, optimizer)?;
+                    // It says anew what it thinks.
+                    networks[index].forward_train(&inputs, &mut class.workspaces[index], rng)?;
                     if !loss.is_finite() {
                         return Err(reflux_nn::Error::Diverged { step: steps, loss }.into());
                     }
@@ -173,14 +175,19 @@ impl<F: Real> Class<F> {
     }
 
     /// Every network says what it thinks.
-    fn look(&mut self, networks: &[Mlp<F>], inputs: &Array2<F>) -> Result<()> {
+    fn look<R: Rng + ?Sized>(
+        &mut self,
+        networks: &[Mlp<F>],
+        inputs: &Array2<F>,
+        rng: &mut R,
+    ) -> Result<()> {
         for (network, workspace) in networks.iter().zip(&mut self.workspaces) {
-            network.forward(inputs, workspace)?;
+            network.forward_train(inputs, workspace, rng)?;
         }
         Ok(())
     }
 
-    /// A step of one network, after which it says anew what it thinks. Gives its loss before the step.
+    /// A step of one network. Gives its loss before it.
     fn step(
         &mut self,
         index: usize,
@@ -207,7 +214,6 @@ impl<F: Real> Class<F> {
         let network = &mut networks[index];
         network.backward(inputs, own)?;
         optimizer.step(network.parameters_mut(), own.gradients())?;
-        network.forward(inputs, own)?;
         Ok(loss.as_f64())
     }
 }

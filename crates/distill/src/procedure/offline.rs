@@ -46,7 +46,7 @@ impl<'a, F: Real> Lesson<'a, F> {
 /// use ndarray::Array2;
 /// use rand::SeedableRng;
 /// use rand_xoshiro::Xoshiro256PlusPlus;
-/// use reflux_distill::{Hinton, Lesson, Training, agreement};
+/// use reflux_distill::{Hinton, Lesson, Offline, agreement};
 /// use reflux_nn::{Adam, Fit, Mlp, MlpConfig};
 ///
 /// let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
@@ -54,20 +54,20 @@ impl<'a, F: Real> Lesson<'a, F> {
 /// let inputs = Array2::from_shape_fn((500, 2), |(i, j)| ((i * (7 + 4 * j)) as f32).sin() * 2.0);
 ///
 /// let loss = Hinton::new().with_alpha(0.0)?.with_temperature(2.0)?;
-/// let training = Training::new(Fit::new(50, 32)?, Adam::new(0.01)?, loss);
+/// let offline = Offline::new(Fit::new(50, 32)?, Adam::new(0.01)?, loss);
 /// let (config, lesson) = (MlpConfig::new(2, &[8], 3)?, Lesson::unlabelled(&inputs));
-/// let student = training.distil(&teacher, config, lesson, rng, |_| ControlFlow::Continue(()))?;
+/// let student = offline.distil(&teacher, config, lesson, rng, |_| ControlFlow::Continue(()))?;
 /// assert!(agreement(&student.predict(&inputs)?, &teacher.predict(&inputs)?)? > 0.9);
 /// # Ok::<(), reflux_distill::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Training<O, L> {
+pub struct Offline<O, L> {
     fit: Fit,
     optimizer: O,
     loss: L,
 }
 
-impl<O: Clone, L: Clone> Training<O, L> {
+impl<O: Clone, L: Clone> Offline<O, L> {
     /// `optimizer` and `loss` as they are before the first step.
     pub fn new(fit: Fit, optimizer: O, loss: L) -> Self {
         Self { fit, optimizer, loss }
@@ -127,8 +127,8 @@ mod tests {
     use super::*;
     use crate::{Error, Hinton, SoftTargets};
 
-    fn training() -> Training<Adam<f64>, Hinton> {
-        Training::new(Fit::new(3, 2).unwrap(), Adam::new(0.1).unwrap(), Hinton::new())
+    fn offline() -> Offline<Adam<f64>, Hinton> {
+        Offline::new(Fit::new(3, 2).unwrap(), Adam::new(0.1).unwrap(), Hinton::new())
     }
 
     fn mlp(hidden: &[usize], classes: usize) -> Mlp<f64> {
@@ -144,7 +144,7 @@ mod tests {
         let config = MlpConfig::new(2, &[3], 2).unwrap();
         let lesson = Lesson::labelled(&inputs, &labels);
         let go_on = |_: &Epoch<'_, f64>| ControlFlow::Continue(());
-        let got = training().distil(&teacher, config.clone(), lesson, &mut rng(), go_on).unwrap();
+        let got = offline().distil(&teacher, config.clone(), lesson, &mut rng(), go_on).unwrap();
 
         let mut own = rng();
         let targets = SoftTargets::from_teacher(&teacher, &inputs).unwrap();
@@ -167,7 +167,7 @@ mod tests {
         let mut run = |classes, labels: Option<&[usize]>| {
             let config = MlpConfig::new(2, &[3], classes).unwrap();
             let lesson = Lesson { inputs: inputs.view(), labels };
-            training().distil(&mlp(&[], 2), config, lesson, rng, |_| unreachable!())
+            offline().distil(&mlp(&[], 2), config, lesson, rng, |_| unreachable!())
         };
         let error = run(3, Some(&[0])).unwrap_err().to_string();
         assert_eq!(error, "the student's classes must have shape [2], got [3]");

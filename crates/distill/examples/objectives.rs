@@ -6,8 +6,6 @@
 //! Weights and temperatures are those of the papers, or of the comparison by Tian et al. 2020
 //! (arXiv:1910.10699); none has been tuned on this data.
 
-mod features;
-
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2};
@@ -15,11 +13,11 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_distill::{
     DecoupledKd, Dist, Distill, Divergence, FeatureLoss, Hint, Hinton, Interval, LogitLoss,
-    LogitMse, Relational, Result, Schedule, Similarity, SoftTargets, Standardized, WithLabels,
-    label_smoothing,
+    LogitMse, Relational, Result, Schedule, Similarity, SoftTargets, Standardized, WithFeatures,
+    WithLabels, hidden_features, label_smoothing,
 };
 use reflux_nn::data::{Dataset, digits, digits_split};
-use reflux_nn::{Adam, Fit, HardLabels, Mlp, MlpConfig, Objective, Workspace, accuracy};
+use reflux_nn::{Adam, Fit, HardLabels, Mlp, MlpConfig, Objective, accuracy};
 
 const SEEDS: u64 = 20;
 const HIDDEN: usize = 16;
@@ -43,10 +41,7 @@ impl Setting {
         let rows: Vec<usize> = (0..rows).map(|n| n * all.len() / rows).collect();
         let seen = all.select(&rows)?;
         let targets = SoftTargets::from_teacher(teacher, &seen.inputs())?;
-        let mut workspace = Workspace::new();
-        teacher.forward(&seen.inputs(), &mut workspace)?;
-        let last = teacher.config().hidden().len() - 1;
-        let features = workspace.hidden(last).map(|x| x.to_owned()).unwrap_or_default();
+        let features = hidden_features(teacher, &seen.inputs(), 1)?;
         Ok(Self { seen, epochs, targets, features })
     }
 
@@ -79,7 +74,7 @@ enum Way {
     Smoothing,
     Logits(fn(&Setting) -> Result<Box<dyn LogitLoss<f32>>>),
     /// Hinton's objective, and this one of features with a weight.
-    Features(f32, fn(&Setting) -> Result<Box<dyn FeatureLoss<f32>>>),
+    Features(f64, fn(&Setting) -> Result<Box<dyn FeatureLoss<f32>>>),
 }
 
 fn forward(temperature: f64) -> Result<Divergence> {
@@ -151,9 +146,9 @@ fn student(way: &Way, setting: &Setting, seed: u64) -> Result<Mlp> {
         Way::Logits(loss) => Box::new(Distill::new(&setting.targets, labels, loss(setting)?)?),
         Way::Features(weight, loss) => {
             let hinton = Hinton::new().with_alpha(0.1)?.with_temperature(4.0)?;
-            let mut objective = Distill::new(&setting.targets, labels, hinton)?;
-            let mut loss = loss(setting)?;
-            return features::train(setting, &mut objective, &mut *loss, *weight, seed);
+            let hinton = Distill::new(&setting.targets, labels, hinton)?;
+            let both = WithFeatures::new(hinton, loss(setting)?, &setting.features, 0)?;
+            Box::new(both.with_weight(*weight)?)
         }
     };
     fit(&[HIDDEN], inputs, setting.epochs, &mut *objective, seed)
