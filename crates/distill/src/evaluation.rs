@@ -4,7 +4,7 @@ use ndarray::{ArrayRef2, Axis};
 use reflux_nn::{Real, accuracy, argmax};
 use reflux_softmax::log_softmax;
 
-use crate::{Error, Result};
+use crate::{Error, Result, labels};
 
 /// Bins of the calibration error, as in Guo et al. 2017.
 const BINS: usize = 15;
@@ -69,10 +69,7 @@ impl Evaluation {
         }
         let accuracy = accuracy(logits, labels)?;
         let (rows, classes) = logits.dim();
-        if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &label)| label >= classes)
-        {
-            return Err(reflux_softmax::Error::Label { row, label, classes }.into());
-        }
+        labels::check(labels, rows, classes)?;
         let log_probabilities = log_softmax(logits, Axis(1), F::one())?;
         let (mut likelihood, mut brier) = (0.0, 0.0);
         // For each bin, the sums of confidence and of right answers.

@@ -32,6 +32,7 @@ mod error;
 mod evaluation;
 mod fingerprint;
 mod interval;
+mod labels;
 mod objective;
 mod procedure;
 mod report;

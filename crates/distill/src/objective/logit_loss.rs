@@ -4,7 +4,7 @@ use ndarray::{ArrayRef2, ArrayView2};
 use reflux_nn::Real;
 use reflux_softmax::LogitMse;
 
-use crate::{Error, Result};
+use crate::{Error, Result, labels};
 
 /// The logits of a batch, the student's and the teacher's, and what else a loss may want to know.
 #[derive(Debug, Clone, Copy)]
@@ -65,14 +65,8 @@ impl<'a, F: Real> LogitBatch<'a, F> {
     pub(super) fn checked_labels(&self, loss: &'static str) -> Result<&'a [usize]> {
         let labels = self.labels.ok_or(Error::LabelsMissing { loss })?;
         let (rows, classes) = self.student.dim();
-        if labels.len() != rows {
-            let (expected, got) = (vec![rows], vec![labels.len()]);
-            return Err(Error::Shape { what: "labels", expected, got });
-        }
-        match labels.iter().enumerate().find(|&(_, &label)| label >= classes) {
-            Some((row, &label)) => Err(reflux_softmax::Error::Label { row, label, classes }.into()),
-            None => Ok(labels),
-        }
+        labels::check(labels, rows, classes)?;
+        Ok(labels)
     }
 }
 

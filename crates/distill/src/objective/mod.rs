@@ -39,7 +39,7 @@ pub use with_labels::WithLabels;
 
 use memory::Memory;
 
-use crate::{Error, Result, SoftTargets};
+use crate::{Error, Result, SoftTargets, labels};
 
 /// A teacher's soft targets, with or without hard labels, as what a student is trained towards.
 ///
@@ -75,18 +75,7 @@ impl<'a, F: Real, L: LogitLoss<F>> Distill<'a, F, L> {
     /// [`Error::Shape`] unless there is a label for each row of the targets, and
     /// [`reflux_softmax::Error::Label`] for one that is none of the teacher's classes.
     pub fn new(targets: &'a SoftTargets<F>, labels: &'a [usize], loss: L) -> Result<Self> {
-        if labels.len() != targets.rows() {
-            return Err(Error::Shape {
-                what: "labels",
-                expected: vec![targets.rows()],
-                got: vec![labels.len()],
-            });
-        }
-        let classes = targets.classes();
-        if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &label)| label >= classes)
-        {
-            return Err(reflux_softmax::Error::Label { row, label, classes }.into());
-        }
+        labels::check(labels, targets.rows(), targets.classes())?;
         Ok(Self { labels: Some(labels), ..Self::with_parts(targets, loss) })
     }
 

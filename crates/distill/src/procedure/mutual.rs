@@ -16,7 +16,7 @@ use reflux_nn::{Mlp, Optimizer, Real, Workspace, gather_labels};
 use reflux_softmax::{CrossEntropy, Divergence};
 
 use super::Lesson;
-use crate::{Error, Result};
+use crate::{Error, Result, labels};
 
 /// How long, and in what portions, networks learn from each other.
 ///
@@ -151,13 +151,11 @@ fn check<'a, F: Real>(networks: &[Mlp<F>], lesson: Lesson<'a, F>) -> Result<&'a 
         return Err(Error::Shape { what: "each network's classes", expected, got });
     }
     let labels = lesson.labels.ok_or(Error::LabelsMissing { loss: "mutual learning" })?;
-    let rows = lesson.inputs.nrows();
-    if labels.len() != rows || rows == 0 {
-        let (expected, got) = (vec![rows.max(1)], vec![labels.len()]);
-        return Err(Error::Shape { what: "labels", expected, got });
-    }
-    if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &label)| label >= classes) {
-        return Err(reflux_softmax::Error::Label { row, label, classes }.into());
+    labels::check(labels, lesson.inputs.nrows(), classes)?;
+    if labels.is_empty() {
+        return Err(
+            reflux_nn::Error::TooFewRows { what: "mutual learning", needed: 1, got: 0 }.into()
+        );
     }
     Ok(labels)
 }
