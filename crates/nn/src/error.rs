@@ -65,6 +65,14 @@ pub enum Error {
         /// The loss.
         loss: f64,
     },
+    /// The state of an optimizer is not one that it can go on from.
+    #[error("the state of an optimizer must be one of {optimizer:?} and whole, but {problem}")]
+    State {
+        /// The optimizer that was to take it.
+        optimizer: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A loss on logits refused its input.
     #[error(transparent)]
     Softmax(#[from] reflux_softmax::Error),
@@ -88,6 +96,10 @@ impl Error {
         got: impl std::fmt::Display,
     ) -> Self {
         Self::Config { name, legal, got: got.to_string() }
+    }
+
+    pub(crate) fn state(optimizer: &'static str, problem: impl std::fmt::Display) -> Self {
+        Self::State { optimizer, problem: problem.to_string() }
     }
 
     pub(crate) fn file(path: impl Into<PathBuf>, problem: impl std::fmt::Display) -> Self {

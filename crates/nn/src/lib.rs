@@ -4,7 +4,8 @@
 //!
 //! - [`MlpConfig`], [`Mlp`]: the shape of a network, and the network, with its files.
 //! - [`Workspace`]: what forward and backward passes reuse; activations and gradients.
-//! - [`Optimizer`], [`Sgd`], [`Adam`], [`clip_norm`]: from gradients to a step.
+//! - [`Optimizer`], [`Sgd`], [`RmsProp`], [`Adam`], [`clip_norm`]: from gradients to a step.
+//! - [`Schedule`]: how the learning rate changes while training.
 //! - [`Fit`], [`Training`], [`Epoch`], [`Progress`]: the training loop, what its observer sees, and
 //!   how to go on later.
 //! - [`Objective`], [`HardLabels`], [`Targets`]: what is trained towards; [`Regression`] for single
@@ -31,6 +32,7 @@ mod optimizer;
 mod passes;
 mod predictor;
 mod regression;
+mod schedule;
 mod sequence;
 mod workspace;
 
@@ -44,8 +46,9 @@ pub use matmul::{Onto, matmul};
 pub use metrics::{accuracy, argmax, mean_loss};
 pub use mlp::Mlp;
 pub use objective::{HardLabels, Objective, Targets, gather_labels};
-pub use optimizer::{Adam, Optimizer, Sgd, clip_norm};
+pub use optimizer::{Adam, Optimizer, OptimizerState, RmsProp, Sgd, clip_norm};
 pub use predictor::Predictor;
 pub use reflux_softmax::Real;
 pub use regression::Regression;
+pub use schedule::Schedule;
 pub use workspace::Workspace;

@@ -5,6 +5,7 @@ use rand::Rng;
 use reflux_softmax::Real;
 
 use crate::layer::Layer;
+use crate::matmul::dot_product;
 use crate::metrics::ROWS_AT_ONCE;
 use crate::sequence::Sequence;
 use crate::{Error, MlpConfig, Result, Workspace};
@@ -129,6 +130,32 @@ impl<F: Real> Mlp<F> {
         Ok(outputs)
     }
 
+    /// Scales the incoming weights of each unit of each dense layer down, if need be, so that their
+    /// Euclidean norm is at most `max`; biases stay, and of a noisy layer the means are scaled. To be
+    /// called after each step, it keeps a high learning rate from blowing the weights up (Srivastava
+    /// et al. 2014; Hinton et al. 2015, arXiv:1503.02531, train their teacher with it).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless `max` is finite and above 0.
+    pub fn clip_max_norm(&mut self, max: f64) -> Result<()> {
+        if !(max.is_finite() && max > 0.0) {
+            return Err(Error::config("max-norm", "finite and above 0", max));
+        }
+        for &layer in &self.sequence.dense {
+            let (inputs, outputs) = self.sequence.layers[layer].widths();
+            let parameters = self.sequence.part_mut(&mut self.parameters, layer);
+            for weights in parameters[..inputs * outputs].chunks_exact_mut(inputs) {
+                let norm = dot_product(weights, weights).sqrt().as_f64();
+                if norm > max {
+                    let factor = F::from_f64(max / norm);
+                    weights.iter_mut().for_each(|weight| *weight *= factor);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Becomes a copy of `other`: the hard update of a target network. Allocates nothing.
     ///
     /// # Errors
@@ -243,6 +270,27 @@ mod tests {
         }
         let other = Mlp::new(MlpConfig::new(2, &[], 1).unwrap(), &mut rng()).unwrap();
         assert!(matches!(target.copy_from(&other), Err(Error::Shape { .. })));
+    }
+
+    #[test]
+    fn max_norm_shrinks_the_rows_of_weights_that_are_too_long_and_nothing_else() {
+        // Hidden weights [3, 4] (norm 5) and [0.6, 0.8] (norm 1), biases 7; output weights [0, −4].
+        let parameters = vec![3.0, 4.0, 0.6, 0.8, 7.0, 7.0, 0.0, -4.0, 9.0];
+        let config = MlpConfig::new(2, &[2], 1).unwrap();
+        let mut mlp = Mlp::from_parameters(config, parameters).unwrap();
+        mlp.clip_max_norm(2.0).unwrap();
+        let expected = [1.2, 1.6, 0.6, 0.8, 7.0, 7.0, 0.0, -2.0, 9.0];
+        assert_relative_eq!(mlp.parameters(), &expected[..], max_relative = 1e-14);
+        for max in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(matches!(mlp.clip_max_norm(max), Err(Error::Config { .. })));
+        }
+
+        // Of a noisy layer the means are scaled: one unit of norm 5, its deviations stay.
+        let config = MlpConfig::new(2, &[], 1).unwrap().with_noisy(0.5, 1).unwrap();
+        let mut noisy = Mlp::from_parameters(config, vec![3.0, 4.0, 7.0, 8.0, 8.0, 8.0]).unwrap();
+        noisy.clip_max_norm(1.0).unwrap();
+        let expected = [0.6, 0.8, 7.0, 8.0, 8.0, 8.0];
+        assert_relative_eq!(noisy.parameters(), &expected[..], max_relative = 1e-14);
     }
 
     #[test]

@@ -11,8 +11,11 @@
 use reflux_softmax::Real;
 
 use super::update::update;
-use super::{Optimizer, check_decay, check_learning_rate, check_weight_decay, prepare};
-use crate::{Error, Result};
+use super::{
+    Optimizer, OptimizerState, check_decay, check_epsilon, check_learning_rate, check_weight_decay,
+    prepare,
+};
+use crate::Result;
 
 /// Adam: steps scaled by running means of the gradient and of its square.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +35,7 @@ impl<F: Real> Adam<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] unless the learning rate is finite and at least 0.
+    /// [`Error::Config`](crate::Error::Config) unless the learning rate is finite and at least 0.
     pub fn new(learning_rate: f64) -> Result<Self> {
         Ok(Self {
             learning_rate: check_learning_rate(learning_rate)?,
@@ -49,7 +52,7 @@ impl<F: Real> Adam<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] unless each is at least 0 and less than 1.
+    /// [`Error::Config`](crate::Error::Config) unless each is at least 0 and less than 1.
     pub fn with_betas(self, beta1: f64, beta2: f64) -> Result<Self> {
         Ok(Self { betas: (check_decay("beta1", beta1)?, check_decay("beta2", beta2)?), ..self })
     }
@@ -58,13 +61,9 @@ impl<F: Real> Adam<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] unless it is finite and above 0.
+    /// [`Error::Config`](crate::Error::Config) unless it is finite and above 0.
     pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
-        if epsilon.is_finite() && epsilon > 0.0 {
-            Ok(Self { epsilon, ..self })
-        } else {
-            Err(Error::config("epsilon", "finite and above 0", epsilon))
-        }
+        Ok(Self { epsilon: check_epsilon(epsilon)?, ..self })
     }
 
     /// Shrinks every parameter by the factor 1 − η·λ before each step, which makes this AdamW;
@@ -72,11 +71,13 @@ impl<F: Real> Adam<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] unless it is finite and at least 0.
+    /// [`Error::Config`](crate::Error::Config) unless it is finite and at least 0.
     pub fn with_weight_decay(self, weight_decay: f64) -> Result<Self> {
         Ok(Self { weight_decay: check_weight_decay(weight_decay)?, ..self })
     }
 }
+
+const KIND: &str = "adam";
 
 impl<F: Real> Optimizer<F> for Adam<F> {
     fn step(&mut self, parameters: &mut [F], gradients: &[F]) -> Result<()> {
@@ -114,6 +115,29 @@ impl<F: Real> Optimizer<F> for Adam<F> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
         self.learning_rate = check_learning_rate(learning_rate)?;
+        Ok(())
+    }
+
+    fn state(&self) -> OptimizerState<F> {
+        OptimizerState::new(KIND, self.steps)
+            .with_setting("learning_rate", self.learning_rate)
+            .with_setting("beta1", self.betas.0)
+            .with_setting("beta2", self.betas.1)
+            .with_setting("epsilon", self.epsilon)
+            .with_setting("weight_decay", self.weight_decay)
+            .with_memory("mean", &self.mean)
+            .with_memory("square", &self.square)
+    }
+
+    fn restore(&mut self, mut state: OptimizerState<F>) -> Result<()> {
+        let mut restored = Self::new(state.setting(KIND, "learning_rate")?)?
+            .with_betas(state.setting(KIND, "beta1")?, state.setting(KIND, "beta2")?)?
+            .with_epsilon(state.setting(KIND, "epsilon")?)?
+            .with_weight_decay(state.setting(KIND, "weight_decay")?)?;
+        restored.steps = state.steps();
+        [restored.mean, restored.square] = state.memories(KIND, ["mean", "square"])?;
+        state.finish(KIND)?;
+        *self = restored;
         Ok(())
     }
 }

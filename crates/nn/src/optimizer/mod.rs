@@ -1,13 +1,17 @@
 //! Optimizers: each turns gradients into a change of the parameters.
 
 mod adam;
+mod rms_prop;
 mod sgd;
+mod state;
 mod update;
 
 use reflux_softmax::Real;
 
 pub use adam::Adam;
+pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
+pub use state::OptimizerState;
 
 use crate::{Error, Result};
 
@@ -15,6 +19,10 @@ use crate::{Error, Result};
 ///
 /// What it remembers between steps (momentum, moments) it sizes at its first step; from then on it
 /// belongs to a network of that size.
+///
+/// Weight decay is decoupled everywhere (Loshchilov & Hutter 2019, arXiv:1711.05101): it shrinks the
+/// parameters and leaves the gradient alone. An L2 penalty λ/2·|θ|², which is what PyTorch's `SGD`,
+/// `RMSprop` and `Adam` call weight decay, is had by adding λ·θ to the gradients before the step.
 pub trait Optimizer<F: Real> {
     /// Takes one step downhill.
     ///
@@ -33,15 +41,31 @@ pub trait Optimizer<F: Real> {
     ///
     /// [`Error::Config`] unless it is finite and at least 0.
     fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()>;
+
+    /// Its settings, its count of steps and its memory, for a checkpoint.
+    fn state(&self) -> OptimizerState<F>;
+
+    /// Becomes the optimizer that `state` was taken from, settings and learning rate included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] for the state of another kind of optimizer, or for one that lacks something,
+    /// holds something unknown, or whose memories disagree; [`Error::Config`] for a setting out of
+    /// range. Nothing is then changed.
+    fn restore(&mut self, state: OptimizerState<F>) -> Result<()>;
 }
 
 /// Scales `gradients` down, if need be, so that their Euclidean norm is at most `max_norm`; gives the
 /// norm that they had (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063).
+///
+/// The factor is `max_norm/(norm + 1e-6)`, or 1 where that is less, as in PyTorch's
+/// `clip_grad_norm_`. A norm that is NaN leaves the gradients as they are.
 pub fn clip_norm<F: Real>(gradients: &mut [F], max_norm: f64) -> f64 {
     let norm = gradients.iter().map(|g| g.as_f64() * g.as_f64()).sum::<f64>().sqrt();
-    if norm > max_norm {
-        let scale = F::from_f64(max_norm / norm);
-        gradients.iter_mut().for_each(|g| *g *= scale);
+    let factor = max_norm / (norm + 1e-6);
+    if factor < 1.0 {
+        let factor = F::from_f64(factor);
+        gradients.iter_mut().for_each(|g| *g *= factor);
     }
     norm
 }
@@ -51,6 +75,14 @@ fn check_learning_rate(learning_rate: f64) -> Result<f64> {
         Ok(learning_rate)
     } else {
         Err(Error::config("learning rate", "finite and at least 0", learning_rate))
+    }
+}
+
+fn check_epsilon(epsilon: f64) -> Result<f64> {
+    if epsilon.is_finite() && epsilon > 0.0 {
+        Ok(epsilon)
+    } else {
+        Err(Error::config("epsilon", "finite and above 0", epsilon))
     }
 }
 
@@ -94,7 +126,8 @@ mod tests {
         assert_eq!(clip_norm(&mut gradients, 10.0), 5.0);
         assert_eq!(gradients, [3.0, -4.0]);
         assert_eq!(clip_norm(&mut gradients, 1.0), 5.0);
-        assert_eq!(gradients, [3.0 * 0.2, -4.0 * 0.2]);
+        let factor = 1.0 / (5.0 + 1e-6);
+        assert_eq!(gradients, [3.0 * factor, -4.0 * factor]);
     }
 
     #[test]
@@ -107,6 +140,13 @@ mod tests {
         assert!(Adam::<f32>::new(0.1).unwrap().with_betas(0.9, 1.0).is_err());
         assert!(Adam::<f32>::new(0.1).unwrap().with_epsilon(0.0).is_err());
         assert!(Adam::<f32>::new(0.1).unwrap().with_weight_decay(-1.0).is_err());
+
+        let rms_prop = || RmsProp::<f32>::new(0.1).unwrap();
+        assert!(RmsProp::<f32>::new(f64::NAN).is_err());
+        assert!(rms_prop().with_alpha(1.0).is_err() && rms_prop().with_momentum(-0.1).is_err());
+        assert!(
+            rms_prop().with_epsilon(-1e-8).is_err() && rms_prop().with_weight_decay(-1.0).is_err()
+        );
 
         let mut adam = Adam::new(0.1).unwrap();
         assert!(matches!(adam.step(&mut [1.0, 2.0], &[1.0]), Err(Error::Shape { .. })));

@@ -10,7 +10,9 @@
 use reflux_softmax::Real;
 
 use super::update::update;
-use super::{Optimizer, check_decay, check_learning_rate, check_weight_decay, prepare};
+use super::{
+    Optimizer, OptimizerState, check_decay, check_learning_rate, check_weight_decay, prepare,
+};
 use crate::Result;
 
 /// Stochastic gradient descent, with momentum, Nesterov's form of it, and decoupled weight decay.
@@ -65,6 +67,8 @@ impl<F: Real> Sgd<F> {
     }
 }
 
+const KIND: &str = "sgd";
+
 impl<F: Real> Optimizer<F> for Sgd<F> {
     fn step(&mut self, parameters: &mut [F], gradients: &[F]) -> Result<()> {
         prepare(&mut self.velocity, parameters, gradients)?;
@@ -92,6 +96,26 @@ impl<F: Real> Optimizer<F> for Sgd<F> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
         self.learning_rate = check_learning_rate(learning_rate)?;
+        Ok(())
+    }
+
+    fn state(&self) -> OptimizerState<F> {
+        OptimizerState::new(KIND, 0)
+            .with_setting("learning_rate", self.learning_rate)
+            .with_setting("momentum", self.momentum)
+            .with_setting("nesterov", f64::from(u8::from(self.nesterov)))
+            .with_setting("weight_decay", self.weight_decay)
+            .with_memory("velocity", &self.velocity)
+    }
+
+    fn restore(&mut self, mut state: OptimizerState<F>) -> Result<()> {
+        let mut restored = Self::new(state.setting(KIND, "learning_rate")?)?
+            .with_momentum(state.setting(KIND, "momentum")?)?
+            .with_nesterov(state.setting(KIND, "nesterov")? != 0.0)
+            .with_weight_decay(state.setting(KIND, "weight_decay")?)?;
+        [restored.velocity] = state.memories(KIND, ["velocity"])?;
+        state.finish(KIND)?;
+        *self = restored;
         Ok(())
     }
 }
