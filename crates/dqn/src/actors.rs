@@ -56,8 +56,8 @@ impl<E: Env> Actors<E> {
         let (count, observation_len) = envs.observations().dim();
         before.clear();
         before.extend(envs.observations().iter());
-        let seen = ArrayView2::from_shape((count, observation_len), &before[..])
-            .map_err(|error| Error::run(error))?;
+        let seen =
+            ArrayView2::from_shape((count, observation_len), &before[..]).map_err(Error::run)?;
         let said = teacher.map(|teacher| teacher.logits(&seen)).transpose()?;
         let actions = agent.act_all(&seen, rng)?.to_vec();
         let step = caught(|| envs.step(&actions))?;

@@ -25,6 +25,8 @@ mod policy_loss;
 mod policy_memory;
 mod q_network;
 mod run;
+#[cfg(feature = "serde")]
+mod saved;
 mod schedule;
 mod sinks;
 mod terms;

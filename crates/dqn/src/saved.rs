@@ -1,0 +1,284 @@
+//! A run on disk: all that it is, so that it goes on exactly as if it had never stopped.
+//!
+//! The buffer's checkpoint holds the rest of the run among its bytes, so that both are of one moment:
+//!
+//! ```text
+//! run.json     the settings, which never change
+//! manifest-…   the buffer's; among its bytes:
+//!              length of the header (8 bytes), header (JSON),
+//!              θ, θ⁻, Adam's two means, the best network (f32, little-endian)
+//! ```
+
+use std::io::Write as _;
+use std::path::Path;
+
+use rand::Rng;
+use reflux_envs::{Env, VectorEnv};
+use reflux_nn::{Adam, Mlp, MlpConfig, Optimizer, OptimizerState};
+use reflux_replay::{Checkpoint, Sampler};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::actors::Actors;
+use crate::memory::Memory;
+use crate::pending::Pending;
+use crate::{Dqn, DqnConfig, Error, Event, QNetwork, Result, Run};
+
+/// Changes whenever files of the version before cannot be read any more.
+const VERSION: u32 = 1;
+const SETTINGS: &str = "run.json";
+const ADAM: &str = "adam";
+const ADAM_SETTINGS: [&str; 5] = ["learning_rate", "beta1", "beta2", "epsilon", "weight_decay"];
+const ADAM_MEMORY: [&str; 2] = ["mean", "square"];
+
+/// What never changes in a run.
+#[derive(Serialize, Deserialize)]
+struct Settings<C> {
+    version: u32,
+    observation_len: usize,
+    actions: usize,
+    config: C,
+}
+
+/// What changes, but for the buffer and the numbers of the networks. `V` are the environments, `P` the
+/// steps that wait, `R` the random generator: borrowed when they are saved, owned when they are read.
+#[derive(Serialize, Deserialize)]
+struct Header<V, P, R> {
+    steps: u64,
+    updates: u64,
+    owed: u64,
+    /// Steps of Adam, which has no memory before the first.
+    adam_steps: u64,
+    best_return: Option<f64>,
+    returns: Vec<f64>,
+    lengths: Vec<u64>,
+    pending: P,
+    envs: V,
+    rng: R,
+}
+
+impl<E, S, R> Run<E, S, R>
+where
+    E: Env + Serialize,
+    S: Sampler,
+    R: Rng + Serialize,
+{
+    /// Saves everything to a folder: networks, optimizer, buffer, unfinished episodes, environments,
+    /// random numbers and counters. Of the buffer, only what has come since the last save is written.
+    /// When this returns, all is on the disk; a process that is killed leaves the save before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Replay`] where the disk fails, [`Error::Run`] where the folder holds a run with other
+    /// settings, or an environment or a random generator cannot be written as JSON.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use rand::SeedableRng;
+    /// use rand_xoshiro::Xoshiro256PlusPlus;
+    /// use reflux_dqn::{DqnConfig, Run};
+    /// use reflux_envs::{CartPole, TimeLimit};
+    /// use reflux_replay::{Checkpoint, Prioritized};
+    ///
+    /// # let temporary = tempfile::tempdir()?;
+    /// # let folder = temporary.path().join("run");
+    /// let config = DqnConfig::new().with_n_step(3)?;
+    /// let rng = Xoshiro256PlusPlus::seed_from_u64(0);
+    /// let mut run = Run::new(vec![CartPole::v1()], config.clone(), Prioritized::new(), rng)?;
+    /// run.train(300, |_, _| ControlFlow::Continue(()))?;
+    /// run.save(&mut Checkpoint::new(&folder))?;
+    ///
+    /// // Another day, another process:
+    /// let mut checkpoint = Checkpoint::new(&folder);
+    /// let mut resumed: Run<TimeLimit<CartPole>, _, Xoshiro256PlusPlus> =
+    ///     Run::load(&mut checkpoint, config, Prioritized::new())?;
+    /// resumed.train(300, |_, _| ControlFlow::Continue(()))?;
+    /// run.train(300, |_, _| ControlFlow::Continue(()))?;
+    /// assert_eq!(resumed.agent().network(), run.agent().network());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<()> {
+        let agent = &self.agent;
+        save_settings(checkpoint.folder(), agent)?;
+        let mut adam = agent.adam.state();
+        let header = Header {
+            steps: agent.steps,
+            updates: agent.updates,
+            owed: self.owed,
+            adam_steps: adam.steps(),
+            best_return: self.best.as_ref().map(|(mean, _)| *mean),
+            returns: self.actors.returns.clone(),
+            lengths: self.actors.lengths.clone(),
+            pending: agent.memory.pending(),
+            envs: &self.actors.envs,
+            rng: &self.rng,
+        };
+        let header = serde_json::to_vec(&header).map_err(Error::run)?;
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header);
+        let [mean, square] = adam.memories(ADAM, ADAM_MEMORY)?;
+        let best = self.best.as_ref().map_or(&[][..], |(_, best)| best.mlp().parameters());
+        let (online, target) = (agent.online.mlp().parameters(), agent.target.mlp().parameters());
+        for numbers in [online, target, &mean, &square, best] {
+            bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        }
+        checkpoint.save(agent.buffer(), &bytes)?;
+        Ok(())
+    }
+
+    /// [`train`](Self::train), and a save after it: also where it fails. After a loss that is not
+    /// finite, say, nothing that was learned before is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`train`](Self::train) and [`save`](Self::save), that of the training first.
+    pub fn train_and_save(
+        &mut self,
+        steps: u64,
+        checkpoint: &mut Checkpoint,
+        observe: impl FnMut(&Dqn<S>, &Event) -> std::ops::ControlFlow<()>,
+    ) -> Result<()> {
+        let trained = self.train(steps, observe);
+        let saved = self.save(checkpoint);
+        trained.and(saved)
+    }
+}
+
+impl<E, S, R> Run<E, S, R>
+where
+    E: Env + DeserializeOwned,
+    S: Sampler,
+    R: Rng + DeserializeOwned,
+{
+    /// The run as it was saved last. `config` and `sampler` are those that it was made with. Evaluation,
+    /// teacher and sinks are to be set again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Differs`] where it was saved with another setting, [`Error::Replay`] for a missing,
+    /// damaged or foreign buffer, [`Error::Run`] for what is no run.
+    pub fn load(checkpoint: &mut Checkpoint, config: DqnConfig, sampler: S) -> Result<Self> {
+        let settings = load_settings(checkpoint.folder(), &config)?;
+        let (observation_len, actions) = (settings.observation_len, settings.actions);
+        let mut bytes = Vec::new();
+        let mut memory = Memory::build(observation_len, actions, &config, |builder| {
+            let (buffer, extra) = checkpoint.load(builder, sampler)?;
+            bytes = extra;
+            Ok(buffer)
+        })?;
+        let (header, mut numbers) = split::<VectorEnv<E>, R>(&bytes)?;
+        memory.set_actors(header.envs.count())?;
+        memory.restore_pending(header.pending)?;
+
+        let shape = config.network(observation_len, actions)?;
+        let online = network(&shape, &mut numbers)?;
+        let mut agent = Dqn::from_parts(config, online, memory)?;
+        agent.target = QNetwork::new(network(&shape, &mut numbers)?, agent.config.values())?;
+        if header.adam_steps > 0 {
+            let memory = [(); 2].map(|()| take(&mut numbers, shape.parameters()));
+            restore_adam(&mut agent.adam, header.adam_steps, memory)?;
+        }
+        let best = match header.best_return {
+            Some(mean) => {
+                let best = network(&shape, &mut numbers)?;
+                Some((mean, QNetwork::new(best, agent.config.values())?))
+            }
+            None => None,
+        };
+        (agent.steps, agent.updates) = (header.steps, header.updates);
+        let mut actors = Actors::resumed(header.envs);
+        let count = actors.returns.len();
+        if header.returns.len() != count || header.lengths.len() != count {
+            return Err(Error::run("there is not one episode for each environment"));
+        }
+        (actors.returns, actors.lengths) = (header.returns, header.lengths);
+        Ok(Self::from_parts(agent, actors, header.rng, header.owed, best))
+    }
+}
+
+/// Writes what never changes, unless it is there.
+fn save_settings<S: Sampler>(folder: &Path, agent: &Dqn<S>) -> Result<()> {
+    let path = folder.join(SETTINGS);
+    if path.exists() {
+        return load_settings(folder, &agent.config).map(drop);
+    }
+    let settings = Settings {
+        version: VERSION,
+        observation_len: agent.network().config().inputs(),
+        actions: agent.q_network().actions(),
+        config: &agent.config,
+    };
+    let text = serde_json::to_vec_pretty(&settings).map_err(Error::run)?;
+    let written = || {
+        std::fs::create_dir_all(folder)?;
+        // To the side first: a file that is there is whole.
+        let aside = path.with_extension("json.part");
+        let mut file = std::fs::File::create(&aside)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        std::fs::rename(aside, &path)
+    };
+    written().map_err(|error| at(&path, error))
+}
+
+/// Reads what never changes, and compares it with the settings that are wanted.
+fn load_settings(folder: &Path, config: &DqnConfig) -> Result<Settings<Value>> {
+    let path = folder.join(SETTINGS);
+    let text = std::fs::read(&path).map_err(|error| at(&path, error))?;
+    let settings: Settings<Value> =
+        serde_json::from_slice(&text).map_err(|error| at(&path, error))?;
+    if settings.version != VERSION {
+        let version = settings.version;
+        return Err(at(&path, format!("version {version}, this is version {VERSION}")));
+    }
+    let given = serde_json::to_value(config).map_err(Error::run)?;
+    for (setting, given) in given.as_object().into_iter().flatten() {
+        let saved = settings.config.get(setting).unwrap_or(&Value::Null);
+        if saved != given {
+            let (setting, saved, given) = (setting.clone(), saved.to_string(), given.to_string());
+            return Err(Error::Differs { setting, saved, given });
+        }
+    }
+    Ok(settings)
+}
+
+/// The header, and the numbers that follow it.
+fn split<V: DeserializeOwned, R: DeserializeOwned>(
+    bytes: &[u8],
+) -> Result<(Header<V, Pending, R>, impl Iterator<Item = f32>)> {
+    let short = || Error::run("its bytes are cut short");
+    let (len, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
+    let len = usize::try_from(u64::from_le_bytes(*len)).map_err(Error::run)?;
+    let (header, rest) = rest.split_at_checked(len).ok_or_else(short)?;
+    let header = serde_json::from_slice(header).map_err(Error::run)?;
+    let numbers = rest.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    Ok((header, numbers))
+}
+
+fn take(numbers: &mut impl Iterator<Item = f32>, count: usize) -> Vec<f32> {
+    numbers.by_ref().take(count).collect()
+}
+
+fn network(shape: &MlpConfig, numbers: &mut impl Iterator<Item = f32>) -> Result<Mlp> {
+    Ok(Mlp::from_parameters(shape.clone(), take(numbers, shape.parameters()))?)
+}
+
+fn restore_adam(adam: &mut Adam, steps: u64, memory: [Vec<f32>; 2]) -> Result<()> {
+    let mut settings = adam.state();
+    let mut state = OptimizerState::new(ADAM, steps);
+    for name in ADAM_SETTINGS {
+        state = state.with_setting(name, settings.setting(ADAM, name)?);
+    }
+    for (name, values) in ADAM_MEMORY.into_iter().zip(&memory) {
+        state = state.with_memory(name, values);
+    }
+    Ok(adam.restore(state)?)
+}
+
+fn at(path: &Path, problem: impl std::fmt::Display) -> Error {
+    Error::run(format!("{}: {problem}", path.display()))
+}
