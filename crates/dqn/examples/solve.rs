@@ -2,14 +2,14 @@
 //! over 100 episodes that it was not chosen by.
 //!
 //! `cargo run --release -p reflux-dqn --example solve -- TASK [SEEDS [FIRST]]`, with the task
-//! cart-pole, acrobot, mountain-car or deep-sea.
+//! cart-pole, acrobot or mountain-car.
 
 use std::ops::ControlFlow;
 
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_dqn::{DqnConfig, Evaluation, Greedy, Result, Run, evaluate};
-use reflux_envs::{Acrobot, CartPole, DeepSea, Env, MountainCar};
+use reflux_envs::{Acrobot, CartPole, Env, MountainCar};
 use reflux_replay::{Sampler, Uniform};
 
 fn main() -> Result<()> {
@@ -25,12 +25,8 @@ fn main() -> Result<()> {
         "mountain-car" => {
             solve(MountainCar::v0(), DqnConfig::mountain_car(), Uniform::new, -110.0, seeds)
         }
-        "deep-sea" => {
-            let env = DeepSea::new(20, 42)?;
-            solve(env, DqnConfig::deep_sea(), Uniform::new, 0.98, seeds)
-        }
         _ => {
-            eprintln!("the task is one of cart-pole, acrobot, mountain-car, deep-sea");
+            eprintln!("the task is one of cart-pole, acrobot, mountain-car");
             std::process::exit(2);
         }
     }

@@ -71,6 +71,8 @@ pub struct Dqn<S> {
     scratch: Scratch,
     pub(crate) steps: u64,
     pub(crate) updates: u64,
+    /// What the weight of the teacher's term is multiplied by.
+    pub(crate) teacher_weight: f64,
 }
 
 /// Memory that is reused from update to update.
@@ -134,6 +136,7 @@ impl<S: Sampler> Dqn<S> {
             scratch: Scratch::default(),
             steps: 0,
             updates: 0,
+            teacher_weight: 1.0,
             config,
         })
     }
@@ -297,6 +300,10 @@ impl<S: Sampler> Dqn<S> {
         let (outputs, mut gradient) = scratch.online.outputs_and_gradient_mut();
         gradient.fill(0.0);
         scratch.priorities.clear();
+        let teacher_weight = self
+            .config
+            .teacher()
+            .map_or(0.0, |(_, weight)| self.teacher_weight * weight.at(self.steps));
         let (mut loss, mut sum_q, atoms) = (0.0, 0.0, values.atoms());
         let per_row = 1.0 / self.config.batch_size() as f32;
         let rows = outputs.rows().into_iter().zip(gradient.rows_mut());
@@ -313,7 +320,7 @@ impl<S: Sampler> Dqn<S> {
             sum_q += f64::from(values.mean(outputs));
             scratch.priorities.push(of_row.error);
         }
-        loss += extra_terms(&self.config, self.steps, &sampled, &outputs, &mut gradient)?;
+        loss += extra_terms(&self.config, teacher_weight, &sampled, &outputs, &mut gradient)?;
         let diverged = |loss| Error::Diverged { update: self.updates, loss };
         if !loss.is_finite() {
             return Err(diverged(loss));
@@ -349,6 +356,24 @@ impl<S: Sampler> Dqn<S> {
     /// [`Error::Replay`] outside `[0, 1]`.
     pub fn set_progress(&mut self, fraction: f64) -> Result<()> {
         Ok(self.memory.buffer_mut().set_progress(fraction)?)
+    }
+
+    /// Multiplies the weight of the [teacher's term](DqnConfig::with_teacher) from now on: for a teacher
+    /// to be listened to less as the student catches up, as in QDagger (Agarwal et al. 2022,
+    /// arXiv:2206.01626). 1 at first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] outside `[0, 1]`.
+    pub fn set_teacher_weight(&mut self, factor: f64) -> Result<()> {
+        crate::error::check_fraction("the factor of the teacher's weight", factor)?;
+        self.teacher_weight = factor;
+        Ok(())
+    }
+
+    /// What the weight of the teacher's term is multiplied by.
+    pub fn teacher_weight(&self) -> f64 {
+        self.teacher_weight
     }
 
     /// The settings.

@@ -10,6 +10,8 @@
 //!   and how good it is.
 //! - [`PolicyMemory`], [`PolicyDistillation`], [`PolicyLoss`]: a large policy made small, through a
 //!   replay buffer that holds what the teacher said.
+//! - [`Dqn::remember_all`], [`Dqn::learn_offline`], [`fitted_q_evaluation`], [`ImportanceSampling`]:
+//!   learning from recorded data, and judging what was learned without an environment.
 //! - [`Error`]: everything that can go wrong.
 
 mod actors;
@@ -17,7 +19,10 @@ mod agent;
 mod config;
 mod error;
 mod event;
+mod fitted_q;
 mod memory;
+mod off_policy;
+mod offline;
 mod pending;
 mod policy;
 mod policy_distillation;
@@ -29,6 +34,8 @@ mod run;
 mod saved;
 mod schedule;
 mod sinks;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 mod terms;
 mod train;
 mod values;
@@ -37,7 +44,9 @@ pub use agent::{Dqn, Update};
 pub use config::DqnConfig;
 pub use error::{Error, Result};
 pub use event::Event;
+pub use fitted_q::fitted_q_evaluation;
 pub use memory::Transition;
+pub use off_policy::{ImportanceSampling, Recorded};
 pub use policy::{EpsilonGreedy, Greedy, Policy, evaluate};
 pub use policy_distillation::{Distilled, PolicyDistillation};
 pub use policy_loss::PolicyLoss;
@@ -46,6 +55,8 @@ pub use q_network::QNetwork;
 pub use run::{Evaluation, Run};
 pub use schedule::Schedule;
 pub use sinks::{Csv, EventSink, JsonLines};
+#[cfg(feature = "tensorboard")]
+pub use tensorboard::TensorBoard;
 pub use train::train;
 pub use values::Values;
 

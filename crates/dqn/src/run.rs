@@ -60,9 +60,11 @@ pub struct Run<E, S, R> {
     /// Updates that are due.
     pub(crate) owed: u64,
     pub(crate) best: Option<(f64, QNetwork)>,
-    teacher: Option<Box<dyn Teacher<f32>>>,
+    teacher: Option<Box<dyn Teacher<f32> + Send>>,
+    /// The return at which the teacher has nothing more to say.
+    teacher_return: Option<f64>,
     evaluation: Option<Evaluation<E>>,
-    sinks: Vec<Box<dyn EventSink>>,
+    sinks: Vec<Box<dyn EventSink + Send>>,
 }
 
 impl<E, S: std::fmt::Debug, R> std::fmt::Debug for Run<E, S, R> {
@@ -80,7 +82,18 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
     /// As [`Dqn::for_env`], and [`Error::Env`] for no environments or some that differ.
     pub fn new(envs: Vec<E>, config: DqnConfig, sampler: S, mut rng: R) -> Result<Self> {
         let first = envs.first().ok_or(reflux_envs::Error::NoEnvironments)?;
-        let mut agent = Dqn::for_env(first, config, sampler, &mut rng)?;
+        let agent = Dqn::for_env(first, config, sampler, &mut rng)?;
+        Self::with_agent(envs, agent, rng)
+    }
+
+    /// An agent that has learned already, from recorded data, say. The environments are reset.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] and [`Error::ActionSpace`] for environments that are not the agent's,
+    /// [`Error::Env`] for none or some that differ.
+    pub fn with_agent(envs: Vec<E>, mut agent: Dqn<S>, mut rng: R) -> Result<Self> {
+        agent.flush()?;
         agent.set_actors(envs.len())?;
         let mut actors = Actors::new(envs, &agent)?;
         actors.reset(rng.random())?;
@@ -94,8 +107,8 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
         owed: u64,
         best: Option<(f64, QNetwork)>,
     ) -> Self {
-        let (teacher, evaluation, sinks) = (None, None, Vec::new());
-        Self { agent, actors, rng, owed, best, teacher, evaluation, sinks }
+        let (teacher, teacher_return, evaluation, sinks) = (None, None, None, Vec::new());
+        Self { agent, actors, rng, owed, best, teacher, teacher_return, evaluation, sinks }
     }
 
     /// Tries the policy out now and then, and keeps the [best](Self::best) network.
@@ -110,7 +123,7 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
     }
 
     /// Sends every event there, too.
-    pub fn with_sink(mut self, sink: impl EventSink + 'static) -> Self {
+    pub fn with_sink(mut self, sink: impl EventSink + Send + 'static) -> Self {
         self.sinks.push(Box::new(sink));
         self
     }
@@ -122,13 +135,26 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
     ///
     /// [`Error::Length`] for another number of actions; [`Error::Teacher`] for an agent that does not
     /// listen.
-    pub fn with_teacher(self, teacher: impl Teacher<f32> + 'static) -> Result<Self> {
+    pub fn with_teacher(self, teacher: impl Teacher<f32> + Send + 'static) -> Result<Self> {
         let actions = self.agent.q_network().actions();
         crate::error::check_length("the teacher's actions", actions, teacher.classes())?;
         if self.agent.config().teacher().is_none() {
             return Err(Error::Teacher("is not configured to listen to a teacher"));
         }
         Ok(Self { teacher: Some(Box::new(teacher)), ..self })
+    }
+
+    /// After each evaluation, weighs the teacher's term by `1 − mean return/teacher's return`, so that
+    /// it is gone when the student is as good: QDagger (Agarwal et al. 2022, arXiv:2206.01626). There,
+    /// the agent has learned from the teacher's data before ([`Dqn::remember_all`],
+    /// [`Dqn::learn_offline`], [`Run::with_agent`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless the return is finite and above 0.
+    pub fn with_teacher_return(self, teacher_return: f64) -> Result<Self> {
+        crate::error::check_above_zero("the teacher's return", teacher_return)?;
+        Ok(Self { teacher_return: Some(teacher_return), ..self })
     }
 
     /// Goes on for `steps` steps, counted over all environments, or a few more, since each environment
@@ -149,7 +175,8 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
         while self.agent.steps() < until && !stop {
             let before = self.agent.steps();
             let Self { agent, actors, rng, owed, teacher, sinks, .. } = self;
-            advance(agent, actors, teacher.as_deref(), owed, rng, &mut |agent, event| {
+            let teacher = teacher.as_deref().map(|teacher| teacher as &dyn Teacher<f32>);
+            advance(agent, actors, teacher, owed, rng, &mut |agent, event| {
                 stop |= tell(sinks, &mut observe, agent, &event)?.is_break();
                 Ok(())
             })?;
@@ -171,6 +198,9 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
         let mean_return = returns.iter().sum::<f64>() / returns.len() as f64;
         let worst_return = returns.iter().copied().fold(f64::INFINITY, f64::min);
         let best = self.best.as_ref().is_none_or(|(mean, _)| mean_return >= *mean);
+        if let Some(teacher_return) = self.teacher_return {
+            self.agent.set_teacher_weight((1.0 - mean_return / teacher_return).clamp(0.0, 1.0))?;
+        }
         if best {
             self.best = Some((mean_return, self.agent.q_network().clone()));
         }
@@ -195,7 +225,7 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
 
 /// Tells the sinks, then the observer.
 fn tell<S: Sampler>(
-    sinks: &mut [Box<dyn EventSink>],
+    sinks: &mut [Box<dyn EventSink + Send>],
     observe: &mut impl FnMut(&Dqn<S>, &Event) -> ControlFlow<()>,
     agent: &Dqn<S>,
     event: &Event,

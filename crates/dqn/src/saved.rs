@@ -48,6 +48,7 @@ struct Header<V, P, R> {
     steps: u64,
     updates: u64,
     owed: u64,
+    teacher_weight: f64,
     /// Steps of Adam, which has no memory before the first.
     adam_steps: u64,
     best_return: Option<f64>,
@@ -109,6 +110,7 @@ where
             steps: agent.steps,
             updates: agent.updates,
             owed: self.owed,
+            teacher_weight: agent.teacher_weight,
             adam_steps: adam.steps(),
             best_return: self.best.as_ref().map(|(mean, _)| *mean),
             returns: self.actors.returns.clone(),
@@ -190,6 +192,7 @@ where
             None => None,
         };
         (agent.steps, agent.updates) = (header.steps, header.updates);
+        agent.set_teacher_weight(header.teacher_weight)?;
         let mut actors = Actors::resumed(header.envs);
         let count = actors.returns.len();
         if header.returns.len() != count || header.lengths.len() != count {

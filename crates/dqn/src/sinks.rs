@@ -127,3 +127,62 @@ impl EventSink for Csv {
         self.0.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [Event; 2] = [
+        Event::Episode { actor: 1, total_reward: 23.0, length: 23 },
+        Event::Evaluated {
+            mean_return: f64::INFINITY,
+            worst_return: -0.5,
+            episodes: 3,
+            best: true,
+        },
+    ];
+
+    fn record(sink: &mut dyn EventSink) {
+        for (step, event) in (7..).zip(&EVENTS) {
+            sink.record(step, event).unwrap();
+        }
+        sink.flush().unwrap();
+    }
+
+    #[test]
+    fn lines_are_json_and_what_json_lacks_is_null() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        // Twice: a run that goes on adds to what is there.
+        record(&mut JsonLines::append(&path).unwrap());
+        record(&mut JsonLines::append(&path).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 4);
+        let expected = serde_json::json!({
+            "step": 7, "event": "episode", "actor": 1.0, "total_reward": 23.0, "length": 23.0
+        });
+        assert_eq!(lines[0], expected);
+        assert_eq!(lines[3]["mean_return"], serde_json::Value::Null);
+        assert_eq!(lines[3]["worst_return"], -0.5);
+    }
+
+    #[test]
+    fn a_table_has_one_heading_and_a_row_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.csv");
+        record(&mut Csv::append(&path).unwrap());
+        record(&mut Csv::append(&path).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..2], ["step,event,name,value", "7,episode,actor,1.0"]);
+        assert_eq!(lines.len(), 1 + 2 * 7);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_named() {
+        let error = JsonLines::append("/no/such/folder/events.jsonl").unwrap_err().to_string();
+        assert!(error.contains("/no/such/folder/events.jsonl"), "{error}");
+    }
+}

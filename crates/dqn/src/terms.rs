@@ -19,17 +19,17 @@ use crate::{DqnConfig, Result};
 /// By how much the action in the data should be better than all others (Hester et al. 2018).
 const MARGIN: f32 = 0.8;
 
-/// Adds the gradient of all terms with respect to the outputs `[batch, actions · atoms]`; gives their
+/// Adds the gradient of all terms, the teacher's with this weight, with respect to the outputs `[batch, actions · atoms]`; gives their
 /// sum.
 pub(crate) fn extra_terms(
     config: &DqnConfig,
-    step: u64,
+    teacher_weight: f64,
     sampled: &Sampled<'_>,
     outputs: &ArrayView2<'_, f32>,
     gradient: &mut ArrayViewMut2<'_, f32>,
 ) -> Result<f64> {
     let (conservative, cloning) = (config.conservative(), config.behavior_cloning());
-    let teacher = config.teacher().map(|(loss, weight)| (loss, weight.at(step)));
+    let teacher = config.teacher().map(|(loss, _)| (loss, teacher_weight));
     let teacher = teacher.filter(|(_, weight)| *weight > 0.0);
     if conservative == 0.0 && cloning == 0.0 && teacher.is_none() {
         return Ok(0.0);
@@ -106,8 +106,8 @@ mod tests {
         };
         let outputs = array![[0.0, 3.0_f32.ln()]];
         let mut gradient = Array2::zeros((1, 2));
-        let step = 50;
-        let sum = extra_terms(&config, step, &sampled, &outputs.view(), &mut gradient.view_mut())
+        let weight = config.teacher().map_or(0.0, |(_, weight)| weight.at(50));
+        let sum = extra_terms(&config, weight, &sampled, &outputs.view(), &mut gradient.view_mut())
             .unwrap();
         (sum, gradient)
     }
@@ -150,7 +150,7 @@ mod tests {
         let config = config.with_conservative(1.0).unwrap();
         let outputs = array![[1.0, 3.0, 4.0, 0.0]];
         let mut gradient = Array2::zeros((1, 4));
-        extra_terms(&config, 0, &sampled, &outputs.view(), &mut gradient.view_mut()).unwrap();
+        extra_terms(&config, 0.0, &sampled, &outputs.view(), &mut gradient.view_mut()).unwrap();
         assert_eq!(gradient, array![[-0.25, -0.25, 0.25, 0.25]]);
     }
 }

@@ -60,21 +60,4 @@ impl DqnConfig {
             ..Self::default()
         }
     }
-
-    /// Deep sea of size 20, where only a plan of 20 steps finds the treasure: noisy layers and
-    /// bootstrapped returns of several steps.
-    pub fn deep_sea() -> Self {
-        Self {
-            hidden: vec![64],
-            noisy: Some(1.0),
-            learning_rate: 1e-3,
-            batch_size: 64,
-            learning_starts: 200,
-            train_every: 1,
-            updates_per_training: 1,
-            target_update_every: 100,
-            training_steps: 40_000,
-            ..Self::default()
-        }
-    }
 }
