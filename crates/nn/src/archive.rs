@@ -137,11 +137,55 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let write = || -> std::io::Result<()> {
-        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        // Temporary files are otherwise for their owner alone.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut beside = builder.tempfile_in(folder)?;
         beside.write_all(bytes)?;
         beside.as_file().sync_all()?;
         beside.persist(path)?;
         Ok(())
     };
     write().map_err(|error| Error::file(path, format!("cannot be written: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_joined_is_parted_again_and_a_changed_value_changes_the_checksum() {
+        let part = |value: f32| {
+            let mut archive = Archive::default();
+            archive.insert("0.weight".to_owned(), vec![1, 2], &[value, -0.5]);
+            archive.set("activation", "relu");
+            archive
+        };
+        let mut whole = Archive::default();
+        whole.set("format", "test");
+        whole.join("model.", part(1.5));
+        let bytes = whole.to_bytes().unwrap();
+        let mut read = Archive::parse(&bytes).unwrap();
+        assert_eq!(read.checksum(), whole.checksum());
+        let parted = read.part("model.");
+        assert_eq!(parted.checksum(), part(1.5).checksum());
+        assert_ne!(parted.checksum(), part(1.25).checksum());
+        let mut values = [0.0; 2];
+        parted.tensors["0.weight"].read_into("0.weight", &mut values).unwrap();
+        assert_eq!(values, [1.5, -0.5]);
+        assert!(read.tensors.is_empty() && read.texts.contains_key("format"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_may_be_read_by_whoever_may_read_other_new_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, other] = ["ours", "other"].map(|name| folder.path().join(name));
+        write_whole(&ours, b"a").unwrap();
+        std::fs::write(&other, b"a").unwrap();
+        let [ours, other] = [ours, other].map(|path| path.metadata().unwrap().permissions().mode());
+        assert_eq!(ours, other);
+    }
 }

@@ -31,6 +31,8 @@ mod matmul;
 mod metrics;
 mod mlp;
 mod objective;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod optimizer;
 mod passes;
 mod predictor;
