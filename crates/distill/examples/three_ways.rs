@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use reflux_distill::{Distill, Distillation, Interval, Result, SoftTargets};
+use reflux_distill::{
+    Cost, Distill, Distillation, Report, Result, SoftTargets, label_smoothing, latency,
+};
 use reflux_nn::data::{digits, digits_split};
-use reflux_nn::{Adam, Fit, HardLabels, Mlp, MlpConfig, Objective, accuracy};
-use reflux_softmax::CrossEntropy;
+use reflux_nn::{Adam, Fit, HardLabels, Mlp, MlpConfig, Objective, Workspace};
 
 const SEEDS: u64 = 5;
 const LABELS: usize = 50;
@@ -28,40 +29,47 @@ fn train(
     Ok(network)
 }
 
+/// What a network costs, with the time of one row on this machine.
+fn cost(network: &Mlp, row: ndarray::ArrayView2<'_, f32>) -> Cost {
+    let mut workspace = Workspace::new();
+    let work = || network.forward(&row, &mut workspace).map(|logits| logits[[0, 0]]);
+    Cost::of_mlp(network).with_latency(latency(work))
+}
+
 fn main() -> Result<()> {
     let (all, split) = (digits()?, digits_split()?);
     let (train_set, test) = (all.select(&split.train)?, all.select(&split.test)?);
-    let right = |network: &Mlp| -> Result<f64> {
-        Ok(100.0 * accuracy(&network.predict(&test.inputs())?, test.labels())?)
-    };
 
     // The teacher has seen every label, the students only a few.
     let everything = HardLabels::new(train_set.labels());
     let teacher = train(&[256, 256], (60, 1e-3), train_set.inputs(), everything, 0)?;
-    println!("teacher, {} labels: {:.2}% right", train_set.len(), right(&teacher)?);
     // Evenly spread, because the rows stand writer by writer.
     let spacing = train_set.len() / LABELS;
     let few = train_set.select(&(0..LABELS).map(|n| n * spacing).collect::<Vec<_>>())?;
     let targets = SoftTargets::from_teacher(&teacher, &few.inputs())?;
 
-    let smoothing = CrossEntropy::new().with_label_smoothing(0.1)?;
     let distillation = Distillation::new().with_temperature(4.0)?.with_alpha(0.1)?;
-    let mut results: [(&str, Vec<f64>); 3] =
-        ["hard labels", "label smoothing", "distilled"].map(|name| (name, Vec::new()));
+    let (inputs, labels, length) = (few.inputs(), few.labels(), (500, 1e-2));
+    let mut students: [Vec<Mlp>; 3] = Default::default();
     for seed in 1..=SEEDS {
-        let (labels, inputs) = (few.labels(), few.inputs());
-        let length = (500, 1e-2);
-        let students = [
-            train(&[16], length, inputs, HardLabels::new(labels), seed)?,
-            train(&[16], length, inputs, HardLabels::with_loss(labels, smoothing), seed)?,
-            train(&[16], length, inputs, Distill::new(&targets, labels, distillation)?, seed)?,
-        ];
-        for ((_, values), student) in results.iter_mut().zip(&students) {
-            values.push(right(student)?);
-        }
+        let hard = HardLabels::new(labels);
+        students[0].push(train(&[16], length, inputs, hard, seed)?);
+        let smooth = label_smoothing(labels, 0.1)?;
+        students[1].push(train(&[16], length, inputs, smooth, seed)?);
+        let soft = Distill::new(&targets, labels, distillation)?;
+        students[2].push(train(&[16], length, inputs, soft, seed)?);
     }
-    for (name, values) in &results {
-        println!("student, {LABELS} labels, {name:<15}: {:.2}% right", Interval::new(values)?);
+
+    let (test_inputs, row) = (test.inputs(), test.inputs());
+    let row = row.slice(ndarray::s![..1, ..]);
+    let mut report = Report::new(test.labels());
+    report.add_teacher("teacher", cost(&teacher, row), &teacher.predict(&test_inputs)?)?;
+    for (name, seeds) in ["hard labels", "label smoothing", "distilled"].iter().zip(&students) {
+        let logits: Result<Vec<_>> =
+            seeds.iter().map(|student| Ok(student.predict(&test_inputs)?)).collect();
+        report.add(name, cost(&seeds[0], row), &logits?)?;
     }
+    println!("{LABELS} labels, {SEEDS} seeds, {} test rows", test.len());
+    println!("{report}");
     Ok(())
 }

@@ -4,7 +4,7 @@ use ndarray::{ArrayRef2, Axis};
 use reflux_nn::{Real, accuracy, argmax};
 use reflux_softmax::log_softmax;
 
-use crate::{Error, Result};
+use crate::{Error, Result, labels};
 
 /// Bins of the calibration error, as in Guo et al. 2017.
 const BINS: usize = 15;
@@ -36,29 +36,44 @@ pub struct Evaluation {
     pub negative_log_likelihood: f64,
     /// The mean squared distance between probabilities and label, 0 to 2 (Brier 1950).
     pub brier: f64,
-    /// The expected calibration error, 0 to 1, over 15 bins of equal width (Guo et al. 2017,
+    /// The expected calibration error, 0 to 1, over bins of equal width (Guo et al. 2017,
     /// arXiv:1706.04599): how far the confidence is from the accuracy, on average.
     pub calibration_error: f64,
+    /// How many bins that is over.
+    pub calibration_bins: usize,
 }
 
 impl Evaluation {
-    /// Of `logits` `[rows, classes]` against `labels` `[rows]`.
+    /// Of `logits` `[rows, classes]` against `labels` `[rows]`, with 15 bins.
     ///
     /// # Errors
     ///
     /// No rows, another number of labels than rows, a label that is no class, logits that are not
     /// finite.
     pub fn new<F: Real>(logits: &ArrayRef2<F>, labels: &[usize]) -> Result<Self> {
+        Self::with_bins(logits, labels, BINS)
+    }
+
+    /// The same with another number of bins for the calibration error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Evaluation::new`], and [`Error::Setting`] for no bins.
+    pub fn with_bins<F: Real>(
+        logits: &ArrayRef2<F>,
+        labels: &[usize],
+        calibration_bins: usize,
+    ) -> Result<Self> {
+        if calibration_bins == 0 {
+            return Err(Error::setting("the number of bins", "at least 1", 0.0));
+        }
         let accuracy = accuracy(logits, labels)?;
         let (rows, classes) = logits.dim();
-        if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &label)| label >= classes)
-        {
-            return Err(reflux_softmax::Error::Label { row, label, classes }.into());
-        }
+        labels::check(labels, rows, classes)?;
         let log_probabilities = log_softmax(logits, Axis(1), F::one())?;
         let (mut likelihood, mut brier) = (0.0, 0.0);
         // For each bin, the sums of confidence and of right answers.
-        let mut bins = [(0.0, 0.0); BINS];
+        let mut bins = vec![(0.0, 0.0); calibration_bins];
         for (row, &label) in log_probabilities.rows().into_iter().zip(labels) {
             likelihood -= row[label].as_f64();
             let squares = row.iter().enumerate().map(|(class, log_p)| {
@@ -68,7 +83,8 @@ impl Evaluation {
             brier += squares.sum::<f64>();
             let guess = argmax(row);
             let confidence = row[guess].as_f64().exp();
-            let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+            let bin = (confidence * calibration_bins as f64) as usize;
+            let bin = &mut bins[bin.min(calibration_bins - 1)];
             bin.0 += confidence;
             bin.1 += if guess == label { 1.0 } else { 0.0 };
         }
@@ -80,6 +96,7 @@ impl Evaluation {
             negative_log_likelihood: likelihood / n,
             brier: brier / n,
             calibration_error: bins.iter().map(|(said, was)| (said - was).abs()).sum::<f64>() / n,
+            calibration_bins,
         })
     }
 }
@@ -122,6 +139,14 @@ mod tests {
         assert_relative_eq!(evaluation.brier, 0.625, max_relative = 1e-12);
         // Confidence 3/4, accuracy 1/2.
         assert_relative_eq!(evaluation.calibration_error, 0.25, max_relative = 1e-12);
+        assert_eq!(evaluation.calibration_bins, 15);
+        // One right with 3/4, one wrong with 9/10: 1/4 and 9/10 apart in two bins, 13/20 in one.
+        let logits = array![[3.0_f64.ln(), 0.0], [9.0_f64.ln(), 0.0]];
+        for (bins, expected) in [(10, (0.25 + 0.9) / 2.0), (1, 0.65 / 2.0)] {
+            let evaluation = Evaluation::with_bins(&logits, &[0, 1], bins).unwrap();
+            assert_relative_eq!(evaluation.calibration_error, expected, max_relative = 1e-12);
+        }
+        assert!(Evaluation::with_bins(&logits, &[0, 1], 0).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use rand::Rng;
 use reflux_softmax::Real;
 
 use crate::layer::Layer;
+use crate::matmul::dot_product;
 use crate::metrics::ROWS_AT_ONCE;
 use crate::sequence::Sequence;
 use crate::{Error, MlpConfig, Result, Workspace};
@@ -145,7 +146,7 @@ impl<F: Real> Mlp<F> {
             let (inputs, outputs) = self.sequence.layers[layer].widths();
             let parameters = self.sequence.part_mut(&mut self.parameters, layer);
             for weights in parameters[..inputs * outputs].chunks_exact_mut(inputs) {
-                let norm = weights.iter().map(|w| w.as_f64() * w.as_f64()).sum::<f64>().sqrt();
+                let norm = dot_product(weights, weights).sqrt().as_f64();
                 if norm > max {
                     let factor = F::from_f64(max / norm);
                     weights.iter_mut().for_each(|weight| *weight *= factor);

@@ -83,6 +83,11 @@ impl Schedule {
         Ok(Self { shape: Shape::Cosine { floor }, warm_up: None })
     }
 
+    /// [`cosine`](Self::cosine) with a floor of 0.
+    pub fn cosine_to_zero() -> Self {
+        Self { shape: Shape::Cosine { floor: 0.0 }, warm_up: None }
+    }
+
     /// Starts with `start` times the rate and goes up to all of it in a straight line of `steps`
     /// steps; what the schedule does otherwise comes after them. With a `start` of 0, the first step
     /// changes nothing.

@@ -9,7 +9,7 @@ use ndarray::ArrayRef2;
 use rand::Rng;
 use reflux_softmax::Real;
 
-use crate::{Error, Mlp, Objective, Optimizer, Result};
+use crate::{Error, Mlp, Objective, Optimizer, Result, Schedule};
 pub use progress::{Best, Epoch, Progress};
 pub use training::Training;
 
@@ -67,9 +67,10 @@ pub use training::Training;
 pub struct Fit {
     epochs: usize,
     batch_size: usize,
-    cosine: bool,
+    schedule: Schedule,
     shuffle: bool,
     clip_norm: Option<f64>,
+    max_norm: Option<f64>,
     patience: Option<usize>,
     best_weights: bool,
 }
@@ -88,18 +89,25 @@ impl Fit {
         Ok(Self {
             epochs,
             batch_size,
-            cosine: false,
+            schedule: Schedule::constant(),
             shuffle: true,
             clip_norm: None,
+            max_norm: None,
             patience: None,
             best_weights: false,
         })
     }
 
-    /// Lowers the learning rate from its initial value to 0 along half a cosine (Loshchilov & Hutter
-    /// 2017, arXiv:1608.03983). It is set back afterwards.
+    /// Lowers the learning rate from its initial value to 0 along half a cosine: short for
+    /// [`with_schedule`](Self::with_schedule) with [`Schedule::cosine`].
     pub fn with_cosine_schedule(self) -> Self {
-        Self { cosine: true, ..self }
+        Self { schedule: Schedule::cosine_to_zero(), ..self }
+    }
+
+    /// Multiplies the optimizer's learning rate by what the schedule says at each step. It is set back
+    /// afterwards.
+    pub fn with_schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
     }
 
     /// Whether each epoch takes the rows in an order of its own (the default) or as they come.
@@ -118,6 +126,20 @@ impl Fit {
             Ok(Self { clip_norm: Some(max_norm), ..self })
         } else {
             Err(Error::config("the norm to clip at", "finite and above 0", max_norm))
+        }
+    }
+
+    /// After each step, scales the incoming weights of each unit down to at most this norm:
+    /// [`Mlp::clip_max_norm`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless it is finite and above 0.
+    pub fn with_max_norm(self, max_norm: f64) -> Result<Self> {
+        if max_norm.is_finite() && max_norm > 0.0 {
+            Ok(Self { max_norm: Some(max_norm), ..self })
+        } else {
+            Err(Error::config("max-norm", "finite and above 0", max_norm))
         }
     }
 

@@ -195,11 +195,8 @@ impl<'a, F: Real> Training<'a, F> {
         let Memory { order, batch, workspace } = memory;
         let mut loss_sum = 0.0;
         for rows in order.chunks(self.fit.batch_size) {
-            if self.fit.cosine {
-                let done = progress.steps as f64 / all_steps as f64;
-                let factor = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
-                optimizer.set_learning_rate(initial_rate * factor)?;
-            }
+            let factor = self.fit.schedule.rate_at(progress.steps, all_steps as u64);
+            optimizer.set_learning_rate(initial_rate * factor)?;
             let inputs = if self.fit.shuffle || self.augment.is_some() {
                 gather(self.inputs, rows, batch, &mut self.augment, rng)
             } else {
@@ -212,6 +209,9 @@ impl<'a, F: Real> Training<'a, F> {
                 clip_norm(workspace.gradients_mut(), max_norm);
             }
             optimizer.step(mlp.parameters_mut(), workspace.gradients())?;
+            if let Some(max_norm) = self.fit.max_norm {
+                mlp.clip_max_norm(max_norm)?;
+            }
             loss_sum += loss * rows.len() as f64;
             progress.steps += 1;
         }

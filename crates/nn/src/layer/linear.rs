@@ -6,6 +6,7 @@
 
 use ndarray::{ArrayView2, Axis};
 use reflux_softmax::Real;
+use reflux_softmax::simd::{Element, Path, Simd, WithSimd};
 
 use crate::matmul::{Onto, matmul, matrix_vector};
 
@@ -51,15 +52,39 @@ impl Linear {
         let (weights, bias) = gradient.split_at_mut(self.inputs * self.outputs);
         let delta = matrix((self.outputs, rows), delta);
         matmul(delta, inputs.reversed_axes(), weights, Onto::Zero);
-        for (bias, delta) in bias.iter_mut().zip(delta.rows()) {
-            *bias = delta.sum();
-        }
+        Path::best().run(RowSums { of: delta.to_slice().unwrap_or_default(), sums: bias });
     }
 
     pub(super) fn input_gradient<F: Real>(&self, parameters: &[F], delta: &[F], below: &mut [F]) {
         let (weights, _) = self.split(parameters);
         let delta = matrix((self.outputs, delta.len() / self.outputs), delta);
         matmul(weights.reversed_axes(), delta, below, Onto::Zero);
+    }
+}
+
+/// The sum of each of as many rows as there are `sums`.
+struct RowSums<'a, F> {
+    of: &'a [F],
+    sums: &'a mut [F],
+}
+
+impl<F: Element> WithSimd for RowSums<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) {
+        let Self { of, sums } = self;
+        let zero = F::splat(s, F::default());
+        let rows = of.chunks_exact((of.len() / sums.len()).max(1));
+        sums.fill(F::default());
+        for (row, sum) in rows.zip(sums) {
+            let (vectors, rest) = F::vectors::<S>(row);
+            let mut total = F::load_part(s, rest, zero);
+            for &vector in vectors {
+                total = F::add(s, total, vector);
+            }
+            *sum = F::reduce_sum(s, total);
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use reflux_softmax::simd::{Path, Simd, WithSimd};
 pub(crate) use pack::panel_width;
 use pack::{Pack, panels};
 use tile::tile;
-pub(crate) use vector::matrix_vector;
+pub(crate) use vector::{dot_product, matrix_vector};
 
 /// Inner dimension up to which a sum is made in one go: a panel then fits into the second cache.
 const DEPTH: usize = 2048;
@@ -137,11 +137,13 @@ impl<F: Real> WithSimd for Multiply<'_, F> {
     fn with_simd<S: Simd>(self, s: S) {
         // As many sums as hide the latency of a fused multiply-add, and fit the registers.
         let wide = panel_width::<S, F>(self.n) > size_of::<F::V<S>>() / size_of::<F>();
-        match (S::REGISTER_COUNT >= 32, wide) {
-            (true, true) => self.tiles::<S, 8, 2>(s),
-            (true, false) => self.tiles::<S, 8, 1>(s),
-            (false, true) => self.tiles::<S, 6, 2>(s),
-            (false, false) => self.tiles::<S, 6, 1>(s),
+        match (self.a.nrows(), S::REGISTER_COUNT >= 32, wide) {
+            (..=2, _, true) => self.tiles::<S, 2, 2>(s),
+            (..=4, _, true) => self.tiles::<S, 4, 2>(s),
+            (_, true, true) => self.tiles::<S, 8, 2>(s),
+            (_, true, false) => self.tiles::<S, 8, 1>(s),
+            (_, false, true) => self.tiles::<S, 6, 2>(s),
+            (_, false, false) => self.tiles::<S, 6, 1>(s),
         }
     }
 }

@@ -14,6 +14,13 @@ pub(crate) fn matrix_vector<F: Real>(a: ArrayView2<'_, F>, x: &[F], bias: &[F], 
     Path::best().run(Product { a, x, bias, out });
 }
 
+/// `a·x` for slices of one length.
+pub(crate) fn dot_product<F: Real>(a: &[F], x: &[F]) -> F {
+    let (bias, mut out) = ([F::zero()], [F::zero()]);
+    Path::best().run(Product { a, x, bias: &bias, out: &mut out });
+    out[0]
+}
+
 struct Product<'a, F> {
     a: &'a [F],
     x: &'a [F],

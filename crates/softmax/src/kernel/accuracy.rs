@@ -4,12 +4,14 @@
 //! The tests that run by default look at every 4,001st number. All of them, with the errors printed:
 //! `cargo test --release -p reflux-softmax all_f32 -- --ignored --nocapture`.
 
-use super::{Base, Element, Path, Shift, Simd, WithSimd, ln_1p, map_into};
+use super::{Base, Element, Path, Shift, Simd, WithSimd, exp, ln_1p, map_into};
 
 /// The largest error of the exponential that the documentation allows, in units of the last place.
 const EXP_ULPS: f64 = 1.27;
 /// That of the shorter polynomial.
 const EXP_SHORT_ULPS: f64 = 2.38;
+/// That of the one without a shift, for other crates.
+const EXP_PLAIN_ULPS: f64 = 1.27;
 /// That of `ln(1 + t)`.
 const LN_ULPS: f64 = 1.05;
 
@@ -17,6 +19,7 @@ const LN_ULPS: f64 = 1.05;
 enum Function {
     Exp,
     ExpShort,
+    ExpPlain,
     Ln1p,
 }
 
@@ -43,6 +46,7 @@ impl WithSimd for Apply<'_> {
             |[x]| match function {
                 Function::Exp => [shift.exp(s, x)],
                 Function::ExpShort => [shift.exp_short(s, x)],
+                Function::ExpPlain => [exp::<S, f32>(s, x)],
                 Function::Ln1p => [ln_1p::<S, f32>(s, x)],
             },
         );
@@ -73,6 +77,7 @@ fn worst(path: Path, function: Function, bits: std::ops::Range<u32>, step: usize
                 Function::Exp | Function::ExpShort => {
                     f64::from(x).exp() * <f32 as Element>::ONE_BIASED
                 }
+                Function::ExpPlain => f64::from(x).exp(),
                 Function::Ln1p => f64::from(x).ln_1p(),
             };
             worst = worst.max((f64::from(y) - exact).abs() / unit(exact));
@@ -80,12 +85,13 @@ fn worst(path: Path, function: Function, bits: std::ops::Range<u32>, step: usize
     }
 }
 
-/// Where the functions are used: exp from −107.4 (155 powers of two) to 0, the logarithm from
-/// −1 + 2⁻²³ to 1. The same from 0 upwards as bits, by sign.
+/// Where the functions are used: exp from −107.4 (155 powers of two) to 0, without a shift from −87 to
+/// 87, the logarithm from −1 + 2⁻²³ to 1. The same from 0 upwards as bits, by sign.
 fn ranges(function: Function) -> Vec<std::ops::Range<u32>> {
     let negative = |least: f32| (-0.0_f32).to_bits()..least.to_bits() + 1;
     match function {
         Function::Exp | Function::ExpShort => vec![negative(-107.4)],
+        Function::ExpPlain => vec![negative(-87.0), 0..87.0_f32.to_bits() + 1],
         Function::Ln1p => vec![negative(-1.0 + f32::EPSILON), 0..1.0_f32.to_bits() + 1],
     }
 }
@@ -95,6 +101,7 @@ fn check(step: usize, report: bool) {
         for (function, name, limit) in [
             (Function::Exp, "exp", EXP_ULPS),
             (Function::ExpShort, "exp, short", EXP_SHORT_ULPS),
+            (Function::ExpPlain, "exp, plain", EXP_PLAIN_ULPS),
             (Function::Ln1p, "ln(1 + t)", LN_ULPS),
         ] {
             let errors = ranges(function).into_iter().map(|bits| worst(path, function, bits, step));

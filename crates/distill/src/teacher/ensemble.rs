@@ -1,50 +1,28 @@
-//! Teachers: whatever gives logits.
+//! Several teachers as one.
 
-use ndarray::{Array2, ArrayRef2};
-use reflux_nn::{Mlp, Real};
+use ndarray::{Array2, ArrayRef2, Axis};
+use reflux_nn::Real;
+use reflux_softmax::log_softmax;
 
-use crate::{Error, Result};
+use super::Teacher;
+use crate::{Error, Fingerprint, Result};
 
-/// Something that says, for each input, how likely it finds each class.
+/// Of what an [`Ensemble`] takes the mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Mean {
+    /// Of the logits, which is the (renormalised) geometric mean of the probabilities at every
+    /// temperature. The default.
+    #[default]
+    Logits,
+    /// The arithmetic mean of the probabilities at temperature 1: a member that is sure counts for
+    /// more, and one that is unsure for less.
+    Probabilities,
+}
+
+/// Several teachers that speak with one voice.
 ///
-/// A network is one; so can anything be that a user implements it for: an ensemble, a lookup in a
-/// file, a model behind a socket.
-pub trait Teacher<F: Real> {
-    /// The number of classes.
-    fn classes(&self) -> usize;
-
-    /// The logits `[rows, classes]` for `inputs` `[rows, features]`.
-    ///
-    /// # Errors
-    ///
-    /// Inputs of the wrong shape or with NaN among them, and whatever else the teacher meets.
-    fn logits(&self, inputs: &ArrayRef2<F>) -> Result<Array2<F>>;
-}
-
-impl<F: Real> Teacher<F> for Mlp<F> {
-    fn classes(&self) -> usize {
-        self.config().outputs()
-    }
-
-    fn logits(&self, inputs: &ArrayRef2<F>) -> Result<Array2<F>> {
-        Ok(self.predict(inputs)?)
-    }
-}
-
-impl<F: Real, T: Teacher<F> + ?Sized> Teacher<F> for &T {
-    fn classes(&self) -> usize {
-        (**self).classes()
-    }
-
-    fn logits(&self, inputs: &ArrayRef2<F>) -> Result<Array2<F>> {
-        (**self).logits(inputs)
-    }
-}
-
-/// Several teachers that speak with one voice: the mean of their logits, which is the (renormalised)
-/// geometric mean of their probabilities at every temperature.
-///
-/// Hinton et al. 2015, section 2, allow either mean and section 3 distils an ensemble of ten.
+/// Hinton et al. 2015, section 2, allow either [`Mean`], and section 3 distils an ensemble of ten.
 ///
 /// # Example
 ///
@@ -63,10 +41,11 @@ impl<F: Real, T: Teacher<F> + ?Sized> Teacher<F> for &T {
 #[derive(Debug, Clone)]
 pub struct Ensemble<T> {
     members: Vec<T>,
+    mean: Mean,
 }
 
 impl<T> Ensemble<T> {
-    /// Of at least one teacher.
+    /// The mean of the logits of at least one teacher.
     ///
     /// # Errors
     ///
@@ -82,8 +61,13 @@ impl<T> Ensemble<T> {
                 expected: vec![classes],
                 got: vec![other.classes()],
             }),
-            None => Ok(Self { members }),
+            None => Ok(Self { members, mean: Mean::default() }),
         }
+    }
+
+    /// Of what the mean is taken.
+    pub fn with_mean(self, mean: Mean) -> Self {
+        Self { mean, ..self }
     }
 
     /// The teachers.
@@ -98,13 +82,41 @@ impl<F: Real, T: Teacher<F>> Teacher<F> for Ensemble<T> {
     }
 
     fn logits(&self, inputs: &ArrayRef2<F>) -> Result<Array2<F>> {
-        let mut sum = self.members[0].logits(inputs)?;
+        let said = |member: &T| -> Result<Array2<F>> {
+            let logits = member.logits(inputs)?;
+            match self.mean {
+                Mean::Logits => Ok(logits),
+                Mean::Probabilities => Ok(log_softmax(&logits, Axis(1), F::one())?),
+            }
+        };
+        let count = F::from_f64(self.members.len() as f64);
+        let mut sum = said(&self.members[0])?;
         for member in &self.members[1..] {
-            sum += &member.logits(inputs)?;
+            let other = said(member)?;
+            match self.mean {
+                Mean::Logits => sum += &other,
+                Mean::Probabilities => sum.zip_mut_with(&other, |sum, &other| {
+                    *sum = log_of_sum(*sum, other);
+                }),
+            }
         }
-        sum /= F::from_f64(self.members.len() as f64);
+        match self.mean {
+            Mean::Logits => sum /= count,
+            Mean::Probabilities => sum -= count.ln(),
+        }
         Ok(sum)
     }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        let parts: Option<Vec<_>> = self.members.iter().map(Teacher::fingerprint).collect();
+        Some(Fingerprint::of_parts(&format!("ensemble, mean of {:?}", self.mean), &parts?))
+    }
+}
+
+/// `log(exp(a) + exp(b))`
+fn log_of_sum<F: Real>(a: F, b: F) -> F {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    high + (low - high).exp().ln_1p()
 }
 
 #[cfg(test)]
@@ -113,7 +125,7 @@ mod tests {
     use ndarray::{Axis, array};
     use rand::SeedableRng;
     use rand_xoshiro::Xoshiro256PlusPlus;
-    use reflux_nn::MlpConfig;
+    use reflux_nn::{Mlp, MlpConfig};
     use reflux_softmax::softmax;
 
     use super::*;
@@ -139,6 +151,30 @@ mod tests {
             let got = softmax(&logits, Axis(1), temperature).unwrap();
             assert_relative_eq!(got, expected, max_relative = 1e-12);
         }
+    }
+
+    #[test]
+    fn the_mean_of_probabilities_is_that() {
+        let members = vec![mlp(4, 1), mlp(4, 2), mlp(4, 3)];
+        let inputs = array![[0.2, -1.0, 3.0], [1.5, 0.5, -0.5]];
+        let mut sum = Array2::zeros((2, 4));
+        for member in &members {
+            sum += &softmax(&member.logits(&inputs).unwrap(), Axis(1), 1.0).unwrap();
+        }
+        let ensemble = Ensemble::new(members).unwrap().with_mean(Mean::Probabilities);
+        let logits = ensemble.logits(&inputs).unwrap();
+        assert_relative_eq!(logits.mapv(f64::exp), sum / 3.0, max_relative = 1e-12);
+    }
+
+    #[test]
+    fn its_fingerprint_is_that_of_its_members_and_its_mean() {
+        let of = |seeds: [u64; 2], mean| {
+            let members = seeds.map(|seed| mlp(4, seed)).to_vec();
+            Ensemble::new(members).unwrap().with_mean(mean).fingerprint().unwrap()
+        };
+        assert_eq!(of([1, 2], Mean::Logits), of([1, 2], Mean::Logits));
+        assert_ne!(of([1, 2], Mean::Logits), of([2, 1], Mean::Logits));
+        assert_ne!(of([1, 2], Mean::Logits), of([1, 2], Mean::Probabilities));
     }
 
     #[test]
