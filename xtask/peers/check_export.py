@@ -2,16 +2,18 @@
 
 Usage, with the packages of requirements-torch.txt installed:
 
-    python xtask/peers/check_export.py FOLDER
+    python xtask/peers/check_export.py FOLDER...
 
-FOLDER holds `model.safetensors`, `model.onnx` or both, and as .npy or .json arrays of two dimensions
+Each FOLDER holds `model.safetensors`, `model.onnx` or both, and as .npy or .json arrays of two dimensions
 `inputs` and `outputs`, which are ours. Exit status 1 and a line for whatever differs by more than
 1e-5 · (1 + |ours|).
 
 In the safetensors file, `N.weight` and `N.bias` belong to place N of an `nn.Sequential`: a matrix
 `[outputs, inputs]` is a `Linear`, a vector a `LayerNorm` (epsilon 1e-5). Of the places between them that
 have no tensors, the first is the activation that the metadata's `activation` names, ReLU without it;
-the others are dropout, which does nothing here. `load_state_dict` is strict.
+the others, and those before the first tensor, are dropout, which does nothing here. `load_state_dict`
+is strict. Two things PyTorch has no layer for: the `weight_sigma` and `bias_sigma` of a noisy layer are left out,
+since it is its means here; and the metadata's `dueling_atoms` puts a dueling head at the end.
 """
 
 import json
@@ -43,21 +45,28 @@ class Problem(Exception):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    failed = False
+    for folder in map(pathlib.Path, sys.argv[1:]):
+        failed |= not check(folder)
+    sys.exit(1 if failed else 0)
+
+
+def check(folder):
+    """Whether all that a folder holds computes what we say."""
     checks = {"model.safetensors": pytorch, "model.onnx": onnx_runtime}
     present = [name for name in checks if (folder / name).exists()]
-    failed = not present
-    if failed:
+    passed = bool(present)
+    if not present:
         print(f"FAILED: {folder} has none of {', '.join(checks)}")
     for name in present:
         try:
             inputs, ours = array(folder, "inputs"), array(folder, "outputs")
             theirs = checks[name](folder / name, inputs)
-            print(f"ok: {name}: {compare(ours, theirs)}")
+            print(f"ok: {folder / name}: {compare(ours, theirs)}")
         except Exception as error:  # Whatever a library throws at a file, the other file is checked too.
-            failed = True
-            print(f"FAILED: {name}: {' '.join(str(error).split()) or type(error).__name__}")
-    sys.exit(1 if failed else 0)
+            passed = False
+            print(f"FAILED: {folder / name}: {' '.join(str(error).split()) or type(error).__name__}")
+    return passed
 
 
 def array(folder, name):
@@ -87,7 +96,8 @@ def compare(ours, theirs):
 
 def pytorch(path, inputs):
     with safetensors.safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        names = [name for name in file.keys() if not name.endswith("_sigma")]
+        tensors = {name: file.get_tensor(name) for name in names}
         model = sequential(tensors, file.metadata() or {})
     model.load_state_dict(tensors)
     model.eval()
@@ -112,9 +122,9 @@ def sequential(tensors, metadata):
     places = []
     for place, weight in sorted(weights.items()):
         gap = place - len(places)
-        if gap > 0:
+        if gap > 0 and places:
             places.append(activation())
-            places += [torch.nn.Identity() for _ in range(gap - 1)]
+        places += [torch.nn.Identity() for _ in range(place - len(places))]
         if weight.dim() == 2:
             outputs, inputs = weight.shape
             places.append(torch.nn.Linear(inputs, outputs, bias=f"{place}.bias" in tensors))
@@ -122,7 +132,21 @@ def sequential(tensors, metadata):
             places.append(torch.nn.LayerNorm(weight.shape))
         else:
             raise Problem(f"{place}.weight has shape {tuple(weight.shape)}")
+    if atoms := int(metadata.get("dueling_atoms", 0)):
+        places.append(Dueling(atoms))
     return torch.nn.Sequential(*places)
+
+
+class Dueling(torch.nn.Module):
+    """Q = V + A − mean(A) for each atom; V lies before the advantages of the actions."""
+
+    def __init__(self, atoms):
+        super().__init__()
+        self.atoms = atoms
+
+    def forward(self, x):
+        value, advantage = x.unflatten(1, (-1, self.atoms)).split([1, x.shape[1] // self.atoms - 1], 1)
+        return (value + advantage - advantage.mean(1, keepdim=True)).flatten(1)
 
 
 def onnx_runtime(path, inputs):

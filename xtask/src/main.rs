@@ -6,6 +6,7 @@ mod demo;
 mod interrupt;
 mod output;
 mod progress;
+mod reproduce;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,8 @@ enum Command {
     Demo(demo::Args),
     /// How fast we are and, with --peers, how fast others are at the same work in the same run
     Bench(bench::Args),
+    /// A paper's table beside ours, computed anew
+    Reproduce(reproduce::Args),
     /// Every test of the workspace
     Test,
     /// What continuous integration runs: tests, formatting, clippy, documentation
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Reproduce(args) => reproduce::run(&args),
         Command::Test => checks::test(),
         Command::Ci => checks::ci(),
         Command::Miri => checks::miri(),

@@ -41,7 +41,7 @@ const ALL: [(Activation, &str); 8] = [
     (Activation::Sigmoid, "sigmoid"),
 ];
 
-const LEAK: f64 = 0.01;
+pub(crate) const LEAK: f64 = 0.01;
 
 impl Activation {
     /// Every one that there is.
@@ -237,7 +237,7 @@ fn tanh<S: Simd, F: Element>(s: S, x: F::V<S>) -> F::V<S> {
     F::where_less(s, F::abs(s, x), near, F::mul(s, x, series), far)
 }
 
-const GELU_CUBE: f64 = 0.044_715;
+pub(crate) const GELU_CUBE: f64 = 0.044_715;
 
 /// `√(2/π)·(x + 0.044715·x³)`
 #[inline(always)]

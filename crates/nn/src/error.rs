@@ -79,6 +79,14 @@ pub enum Error {
     /// An objective written outside this crate refused its input.
     #[error("the objective failed: {0}")]
     Objective(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Bytes are truncated, corrupt, or not what they should be.
+    #[error("{what} cannot be read or written: it {problem}")]
+    Format {
+        /// What they should be.
+        what: &'static str,
+        /// What is wrong with them and what would be right.
+        problem: String,
+    },
     /// A file is missing, truncated, corrupt, or not what it should be.
     #[error("{}: {problem}", path.display())]
     File {

@@ -5,15 +5,13 @@
 //! and `2.bias`. A noisy layer has `{l}.weight_sigma` and `{l}.bias_sigma` besides. What the tensors do
 //! not tell, such as the activation, stands in the file's metadata.
 
-use std::collections::HashMap;
-use std::io::Write;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-
+use crate::archive::{Archive, write_whole};
 use crate::layer::Layer;
 use crate::sequence::Sequence;
-use crate::{Activation, Error, Mlp, MlpConfig, Result};
+use crate::{Activation, Error, Init, Mlp, MlpConfig, Result};
 
 impl Mlp<f32> {
     /// Writes the network to `path` as safetensors. The file is written beside it and renamed, so
@@ -24,8 +22,8 @@ impl Mlp<f32> {
     /// [`Error::File`] where the folder cannot be written to or the disk is full.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let bytes = self.to_safetensors().map_err(|error| Error::file(path, error))?;
-        write_whole(path, &bytes)
+        let bytes = self.to_archive().to_bytes();
+        write_whole(path, &bytes.map_err(|problem| Error::file(path, problem))?)
     }
 
     /// Reads a network that [`Mlp::save`] wrote, or one that PyTorch wrote from an `nn.Sequential` of
@@ -38,7 +36,9 @@ impl Mlp<f32> {
     /// [`Error::File`] for a file that is missing, truncated, corrupt, of another type than f32, or
     /// whose tensors are not those of such a network.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::read(path.as_ref(), config_of)
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
+        Self::decode(&bytes, config_of).map_err(|problem| Error::file(path, problem))
     }
 
     /// The same for a network of this configuration.
@@ -47,80 +47,78 @@ impl Mlp<f32> {
     ///
     /// [`Error::File`] as for [`Mlp::load`], and where the tensors do not fit the configuration.
     pub fn load_as(config: MlpConfig, path: impl AsRef<Path>) -> Result<Self> {
-        Self::read(path.as_ref(), |_, _| Ok(config))
-    }
-
-    fn read(
-        path: &Path,
-        config: impl FnOnce(&SafeTensors<'_>, &Metadata) -> Result<MlpConfig, String>,
-    ) -> Result<Self> {
+        let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
-        Self::from_safetensors(&bytes, config).map_err(|problem| Error::file(path, problem))
+        Self::decode(&bytes, |_| Ok(config)).map_err(|problem| Error::file(path, problem))
     }
 
-    pub(crate) fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-        let bytes: Vec<u8> = self.parameters().iter().flat_map(|x| x.to_le_bytes()).collect();
-        let views = tensors_of(self.sequence())
-            .into_iter()
-            .map(|tensor| {
-                let data = &bytes[4 * tensor.start..4 * (tensor.start + tensor.len())];
-                Ok((tensor.name.clone(), TensorView::new(Dtype::F32, tensor.shape, data)?))
-            })
-            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-        safetensors::serialize(views, Some(metadata_of(self.config())))
+    /// The bytes that [`Mlp::save`] writes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] where safetensors cannot hold them.
+    pub fn to_safetensors_bytes(&self) -> Result<Vec<u8>> {
+        self.to_archive().to_bytes().map_err(|problem| Error::Format { what: "a network", problem })
     }
 
-    fn from_safetensors(
+    /// [`Mlp::load`] from bytes in memory: a network that is part of the program, say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] where [`Mlp::load`] gives [`Error::File`].
+    pub fn from_safetensors_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::decode(bytes, config_of)
+            .map_err(|problem| Error::Format { what: "a network", problem })
+    }
+
+    fn decode(
         bytes: &[u8],
-        config: impl FnOnce(&SafeTensors<'_>, &Metadata) -> Result<MlpConfig, String>,
+        config: impl FnOnce(&Archive<'_>) -> Result<MlpConfig, String>,
     ) -> Result<Self, String> {
-        let broken =
-            |error: safetensors::SafeTensorError| format!("is no safetensors file: {error}");
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let config = config(&tensors, &metadata)?;
+        let archive = Archive::parse(bytes)?;
+        let config = config(&archive)?;
+        Self::from_archive(config, archive)
+    }
+
+    pub(crate) fn to_archive(&self) -> Archive<'static> {
+        let mut archive = Archive { texts: texts_of(self.config()), ..Archive::default() };
+        for tensor in tensors_of(self.sequence()) {
+            let values = &self.parameters()[tensor.start..tensor.start + tensor.len()];
+            archive.insert(tensor.name, tensor.shape, values);
+        }
+        archive
+    }
+
+    /// From an archive that also tells the configuration.
+    pub(crate) fn from_own_archive(archive: Archive<'_>) -> Result<Self, String> {
+        Self::from_archive(config_of(&archive)?, archive)
+    }
+
+    fn from_archive(config: MlpConfig, archive: Archive<'_>) -> Result<Self, String> {
         let sequence = Sequence::new(&config);
         let expected = tensors_of(&sequence);
         // What the file holds bounds what is allocated.
-        for tensor in &expected {
-            let view = tensors
-                .tensor(&tensor.name)
-                .map_err(|error| format!("{} is missing: {error}", tensor.name))?;
-            if view.shape() != tensor.shape {
-                let (expected, got) = (&tensor.shape, view.shape());
-                return Err(format!("{} must have shape {expected:?}, got {got:?}", tensor.name));
+        for Tensor { name, shape, .. } in &expected {
+            let Some(tensor) = archive.tensors.get(name) else {
+                return Err(format!("lacks the tensor {name}"));
+            };
+            if tensor.shape != *shape {
+                return Err(format!("{name} must have shape {shape:?}, got {:?}", tensor.shape));
             }
         }
-        if tensors.len() != expected.len() {
+        if archive.tensors.len() != expected.len() {
             let names: Vec<&str> = expected.iter().map(|tensor| tensor.name.as_str()).collect();
-            return Err(format!("must hold {names:?} alone, but holds {:?}", tensors.names()));
+            let got: Vec<&String> = archive.tensors.keys().collect();
+            return Err(format!("must hold {names:?} alone, but holds {got:?}"));
         }
         let mut parameters = vec![0.0; sequence.parameters()];
-        for tensor in &expected {
-            let slots = &mut parameters[tensor.start..tensor.start + tensor.len()];
-            read_tensor(&tensors, &tensor.name, slots)?;
+        for Tensor { name, start, .. } in &expected {
+            let tensor = &archive.tensors[name];
+            let length = tensor.shape.iter().product::<usize>();
+            tensor.read_into(name, &mut parameters[*start..*start + length])?;
         }
         Self::from_parameters(config, parameters).map_err(|error| error.to_string())
     }
-}
-
-type Metadata = HashMap<String, String>;
-
-/// Writes a file beside `path` and renames it.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let write = || -> std::io::Result<()> {
-        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-        beside.write_all(bytes)?;
-        beside.as_file().sync_all()?;
-        beside.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error| Error::file(path, format!("cannot be written: {error}")))
 }
 
 /// A tensor of a file, and where its values lie among the parameters.
@@ -171,39 +169,44 @@ const DROPOUT: &str = "dropout";
 const INPUT_DROPOUT: &str = "input_dropout";
 const DUELING: &str = "dueling_atoms";
 const NOISY: &str = "noisy_sigma";
+const INIT: &str = "init";
 
-fn metadata_of(config: &MlpConfig) -> Metadata {
-    let mut metadata = HashMap::new();
-    let mut set = |key: &str, value: String| metadata.insert(key.to_owned(), value);
-    set(ACTIVATION, config.activation().name().to_owned());
+fn texts_of(config: &MlpConfig) -> BTreeMap<String, String> {
+    let mut archive = Archive::default();
+    archive.set(ACTIVATION, config.activation().name());
+    archive.set(INIT, config.init().name());
     for (key, probability) in [(DROPOUT, config.dropout()), (INPUT_DROPOUT, config.input_dropout())]
     {
         if probability > 0.0 {
-            set(key, probability.to_string());
+            archive.set(key, probability);
         }
     }
     if let Some(atoms) = config.dueling_atoms() {
-        set(DUELING, atoms.to_string());
+        archive.set(DUELING, atoms);
     }
     if let Some(noisy) = config.noisy() {
-        set(NOISY, noisy.sigma.to_string());
+        archive.set(NOISY, noisy.sigma);
     }
-    metadata
+    archive.texts
 }
 
 /// The configuration that a file's tensors and metadata tell of.
-fn config_of(tensors: &SafeTensors<'_>, metadata: &Metadata) -> Result<MlpConfig, String> {
-    let activation = match metadata.get(ACTIVATION) {
+fn config_of(archive: &Archive<'_>) -> Result<MlpConfig, String> {
+    let activation = match archive.texts.get(ACTIVATION) {
         None => Activation::default(),
         Some(name) => Activation::from_name(name)
             .ok_or_else(|| format!("names the activation {name:?}, which is unknown"))?,
     };
+    let init = match archive.texts.get(INIT) {
+        None => Init::default(),
+        Some(name) => Init::from_name(name)
+            .ok_or_else(|| format!("names the initialiser {name:?}, which is unknown"))?,
+    };
     // The dense layers, in order, are the matrices of weights.
     let mut dense: Vec<(usize, [usize; 2])> = Vec::new();
-    for name in tensors.names() {
-        let tensor = tensors.tensor(name).map_err(|error| format!("{name}: {error}"))?;
+    for (name, tensor) in &archive.tensors {
         let index = name.strip_suffix(".weight").and_then(|index| index.parse().ok());
-        if let (Some(index), &[outputs, inputs]) = (index, tensor.shape()) {
+        if let (Some(index), &[outputs, inputs]) = (index, tensor.shape.as_slice()) {
             dense.push((index, [outputs, inputs]));
         }
     }
@@ -214,55 +217,39 @@ fn config_of(tensors: &SafeTensors<'_>, metadata: &Metadata) -> Result<MlpConfig
         return Err(format!(
             "must hold the tensors 0.weight, 0.bias, 2.weight, 2.bias, ... of an nn.Sequential, but \
              holds {:?}",
-            tensors.names()
+            archive.tensors.keys()
         ));
     };
     let hidden: Vec<usize> =
         dense[..dense.len() - 1].iter().map(|(_, [outputs, _])| *outputs).collect();
-    let atoms = parse::<usize>(metadata, DUELING)?;
+    let atoms = archive.number::<usize>(DUELING)?;
     let outputs = last_outputs
         .checked_sub(atoms.unwrap_or(0))
         .ok_or_else(|| format!("has a dueling head of {last_outputs} outputs, which is too few"))?;
 
     let checked = |error: Error| error.to_string();
     let mut config = MlpConfig::new(inputs, &hidden, outputs).map_err(checked)?;
-    config = config.with_activation(activation);
+    config = config.with_activation(activation).with_init(init);
     // In the sequence, normalisation and dropout take a number each.
-    let norms = tensors.names().iter().any(|name| {
+    let norms = archive.tensors.keys().any(|name| {
         let norm = name.strip_suffix(".weight").and_then(|index| index.parse::<usize>().ok());
         norm.is_some_and(|index| !dense.iter().any(|(dense, _)| *dense == index))
     });
     config = config.with_layer_norm(norms);
     let per_block = 1 + usize::from(norms) + usize::from(activation != Activation::Identity);
     let dropped = !hidden.is_empty() && last - first > hidden.len() * per_block;
-    let dropout = parse(metadata, DROPOUT)?.unwrap_or(if dropped { 0.5 } else { 0.0 });
-    let input_dropout =
-        parse(metadata, INPUT_DROPOUT)?.unwrap_or(if first > 0 { 0.5 } else { 0.0 });
+    let dropout = archive.number(DROPOUT)?.unwrap_or(if dropped { 0.5 } else { 0.0 });
+    let input_dropout = archive.number(INPUT_DROPOUT)?.unwrap_or(if first > 0 { 0.5 } else { 0.0 });
     config = config.with_dropout(dropout).map_err(checked)?;
     config = config.with_input_dropout(input_dropout).map_err(checked)?;
     if let Some(atoms) = atoms {
         config = config.with_dueling(atoms).map_err(checked)?;
     }
-    if let Some(sigma) = parse(metadata, NOISY)? {
-        let noisy = tensors.names().iter().filter(|name| name.ends_with(".weight_sigma")).count();
+    if let Some(sigma) = archive.number(NOISY)? {
+        let noisy = archive.tensors.keys().filter(|name| name.ends_with(".weight_sigma")).count();
         config = config.with_noisy(sigma, noisy).map_err(checked)?;
     }
     Ok(config)
-}
-
-fn parse<T: std::str::FromStr>(metadata: &Metadata, key: &str) -> Result<Option<T>, String> {
-    let Some(text) = metadata.get(key) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| format!("says that {key} is {text:?}, which is no number"))
-}
-
-fn read_tensor(tensors: &SafeTensors<'_>, name: &str, slots: &mut [f32]) -> Result<(), String> {
-    let tensor = tensors.tensor(name).map_err(|error| format!("{name}: {error}"))?;
-    if tensor.dtype() != Dtype::F32 {
-        return Err(format!("{name} must be F32, got {:?}", tensor.dtype()));
-    }
-    let (quads, _) = tensor.data().as_chunks::<4>();
-    slots.iter_mut().zip(quads).for_each(|(slot, quad)| *slot = f32::from_le_bytes(*quad));
-    Ok(())
 }
 
 #[cfg(test)]
@@ -289,14 +276,14 @@ mod tests {
 
     #[test]
     fn names_and_layout_are_those_of_nn_sequential() {
-        let bytes = mlp().to_safetensors().unwrap();
-        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let bytes = mlp().to_safetensors_bytes().unwrap();
+        let tensors = Archive::parse(&bytes).unwrap().tensors;
         let mut values = [0.0; 20];
-        read_tensor(&tensors, "2.weight", &mut values).unwrap();
+        tensors["2.weight"].read_into("2.weight", &mut values).unwrap();
         let (weights, _) = mlp().layer(1).map(|(w, b)| (w.to_owned(), b.to_owned())).unwrap();
-        assert_eq!(tensors.tensor("2.weight").unwrap().shape(), [4, 5]);
+        assert_eq!(tensors["2.weight"].shape, [4, 5]);
         assert_eq!(values[1], weights[[0, 1]]); // output 0, input 1
-        assert_eq!(tensors.tensor("4.bias").unwrap().shape(), [2]);
+        assert_eq!(tensors["4.bias"].shape, [2]);
     }
 
     #[test]
@@ -308,7 +295,7 @@ mod tests {
             plain().with_layer_norm(true).with_dropout(0.25).unwrap(),
             plain().with_input_dropout(0.2).unwrap().with_activation(Activation::Gelu),
             plain().with_dueling(3).unwrap().with_noisy(0.4, 2).unwrap(),
-            plain().with_activation(Activation::Identity),
+            plain().with_activation(Activation::Identity).with_init(Init::Orthogonal),
             MlpConfig::new(3, &[], 6).unwrap(),
         ];
         for config in configs {
@@ -327,7 +314,7 @@ mod tests {
     fn every_truncation_and_other_damage_is_a_typed_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mlp.safetensors");
-        let bytes = mlp().to_safetensors().unwrap();
+        let bytes = mlp().to_safetensors_bytes().unwrap();
         let load = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
             Mlp::load(&path)

@@ -29,7 +29,24 @@ pub enum Init {
     Orthogonal,
 }
 
+const ALL: [(Init, &str); 4] = [
+    (Init::PyTorch, "pytorch"),
+    (Init::He, "he"),
+    (Init::Xavier, "xavier"),
+    (Init::Orthogonal, "orthogonal"),
+];
+
 impl Init {
+    /// Its name in files and on command lines: `pytorch`, `he`, `xavier`, `orthogonal`.
+    pub fn name(self) -> &'static str {
+        ALL.into_iter().find(|(own, _)| *own == self).map_or("", |(_, name)| name)
+    }
+
+    /// The initialiser of that name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|(_, own)| *own == name).map(|(init, _)| init)
+    }
+
     /// Fills the parameters of one layer.
     pub(crate) fn fill<F: Real, R: Rng + ?Sized>(
         self,

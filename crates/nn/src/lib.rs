@@ -8,6 +8,7 @@
 //! - [`Schedule`]: how the learning rate changes while training.
 //! - [`Fit`], [`Training`], [`Epoch`], [`Progress`]: the training loop, what its observer sees, and
 //!   how to go on later.
+//! - [`Checkpoint`], [`OptimizerState`]: a training in a file.
 //! - [`Objective`], [`HardLabels`], [`Targets`]: what is trained towards; [`Regression`] for single
 //!   numbers.
 //! - [`accuracy`], [`argmax`], [`mean_loss`]: how good it is.
@@ -16,6 +17,8 @@
 #![cfg_attr(feature = "datasets", doc = "- [`data`]: the bundled digits, and MNIST from files.")]
 
 mod activation;
+mod archive;
+mod checkpoint;
 mod config;
 #[cfg(feature = "datasets")]
 pub mod data;
@@ -28,6 +31,8 @@ mod matmul;
 mod metrics;
 mod mlp;
 mod objective;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod optimizer;
 mod passes;
 mod predictor;
@@ -37,6 +42,7 @@ mod sequence;
 mod workspace;
 
 pub use activation::Activation;
+pub use checkpoint::Checkpoint;
 pub use config::MlpConfig;
 pub use error::{Error, Result};
 pub use fit::{Best, Epoch, Fit, Progress, Training};

@@ -19,7 +19,7 @@ use reflux_nn::Real;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::form::Rows;
-use super::{SoftTargets, TargetForm, check_finite};
+use super::{SoftTargets, TargetForm};
 use crate::fingerprint::push_bytes;
 use crate::{Error, Fingerprint, Result, Teacher};
 
@@ -109,18 +109,19 @@ impl<F: Real> SoftTargets<F> {
         let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
         let file = File::parse(&bytes).map_err(|problem| Error::file(path, problem))?;
         let mut wanted = metadata(form.unwrap_or_default(), (0, 0), key);
-        let of_form = form.map(|_| ("form", "form"));
-        for (name, what) in [("teacher", "teacher"), ("data", "data")].into_iter().chain(of_form) {
-            if file.metadata.get(name) != wanted.get(name) {
+        for what in ["teacher", "data"].into_iter().chain(form.map(|_| "form")) {
+            if file.metadata.get(what) != wanted.get(what) {
                 let path = path.to_owned();
-                let expected = wanted.remove(name).unwrap_or_default();
-                let found = file.metadata.get(name).cloned().unwrap_or_default();
+                let expected = wanted.remove(what).unwrap_or_default();
+                let found = file.metadata.get(what).cloned().unwrap_or_default();
                 return Err(Error::Stale { path, what, expected, found });
             }
         }
-        let targets = file.targets().map_err(|problem| Error::file(path, problem))?;
-        check_finite(&targets.logits(), 0)?;
-        Ok(targets)
+        let targets: Self = file.targets().map_err(|problem| Error::file(path, problem))?;
+        match targets.kept.not_finite(targets.classes()) {
+            Some((row, class, value)) => Err(Error::TeacherLogit { row, class, value }),
+            None => Ok(targets),
+        }
     }
 
     fn tensors(&self) -> Vec<Tensor<'_>> {

@@ -217,6 +217,26 @@ impl<F: Real> Rows<F> {
         }
     }
 
+    /// The row and the class of the first number that is not finite, without making logits of all.
+    pub(super) fn not_finite(&self, classes: usize) -> Option<(usize, usize, f64)> {
+        let of_rows = |values: &[f32]| {
+            let row = values.iter().position(|value| !value.is_finite())?;
+            Some((row, 0, f64::from(values[row])))
+        };
+        match self {
+            Self::Full(values) => {
+                let at = values.iter().position(|value| !value.is_finite())?;
+                Some((at / classes, at % classes, values[at].as_f64()))
+            }
+            Self::TopK { k, classes, logits, rest, .. } => {
+                let at = logits.iter().position(|value| !value.is_finite());
+                let kept = at.map(|at| (at / k, classes[at] as usize, f64::from(logits[at])));
+                kept.or_else(|| of_rows(rest))
+            }
+            Self::Quantized { smallest, step, .. } => of_rows(smallest).or_else(|| of_rows(step)),
+        }
+    }
+
     /// The bytes that the rows take.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -302,6 +322,29 @@ mod tests {
         let kept = through(TargetForm::top_k(2).unwrap(), &row);
         assert_eq!((kept[1], kept[2]), (5.0, 5.0));
         assert!(kept[3] < 5.0 && kept[3] == kept[0]);
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_found_in_every_form() {
+        let nan = f32::NAN;
+        let full = Rows::Full(vec![0.0, 1.0, 2.0, f64::INFINITY]);
+        assert_eq!(full.not_finite(2), Some((1, 1, f64::INFINITY)));
+        let (classes, rest) = (vec![3, 1, 0, 2], vec![0.0, 0.0]);
+        let top = |logits: Vec<f32>, rest| Rows::<f64>::TopK {
+            k: 2,
+            temperature: 1.0,
+            classes: classes.clone(),
+            logits,
+            rest,
+        };
+        let found = top(vec![0.0, 1.0, nan, 3.0], rest.clone()).not_finite(4);
+        assert!(matches!(found, Some((1, 0, value)) if value.is_nan()));
+        let found = top(vec![0.0; 4], vec![0.0, nan]).not_finite(4);
+        assert!(matches!(found, Some((1, 0, value)) if value.is_nan()));
+        assert_eq!(top(vec![0.0; 4], rest).not_finite(4), None);
+        let step = vec![1.0, nan];
+        let bytes = Rows::<f64>::Quantized { codes: vec![0; 4], smallest: vec![0.0; 2], step };
+        assert!(matches!(bytes.not_finite(2), Some((1, 0, _))));
     }
 
     #[test]

@@ -142,13 +142,16 @@ impl<'a, F: Real> Training<'a, F> {
                 None => None,
                 Some(validate) => Some(validate(mlp)?),
             };
+            // As it was at the start, so that a copy of it made by the observer can go on.
+            let learning_rate = optimizer.learning_rate();
+            optimizer.set_learning_rate(initial_rate)?;
             let stale = validation.is_some_and(|score| self.compare(progress, score, mlp));
             let epoch = Epoch {
                 number: progress.epochs,
                 steps: progress.steps,
                 loss,
                 validation,
-                learning_rate: optimizer.learning_rate(),
+                learning_rate,
                 mlp,
                 optimizer,
                 progress,

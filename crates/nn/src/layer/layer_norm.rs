@@ -18,10 +18,10 @@ pub(crate) struct LayerNorm {
     pub(crate) width: usize,
 }
 
-/// Added to the variance.
-pub(crate) const EPSILON: f64 = 1e-5;
-
 impl LayerNorm {
+    /// Added to the variance.
+    pub(crate) const EPSILON: f64 = 1e-5;
+
     /// Keeps the normalised inputs `[width, rows]`, and one over each row's deviation.
     pub(super) fn forward<F: Real>(
         &self,
@@ -44,7 +44,7 @@ impl LayerNorm {
         }
         average(normal, per_feature, scale, |x| x * x);
         for scale in scale.iter_mut() {
-            *scale = (*scale + F::from_f64(EPSILON)).sqrt().recip();
+            *scale = (*scale + F::from_f64(Self::EPSILON)).sqrt().recip();
         }
         let (gain, shift) = parameters.split_at(self.width);
         let features = normal.chunks_exact_mut(rows).zip(outputs.chunks_exact_mut(rows));

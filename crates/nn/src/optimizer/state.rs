@@ -11,7 +11,7 @@ use crate::{Error, Result};
 ///
 /// [`Optimizer::state`](crate::Optimizer::state) gives one, and
 /// [`Optimizer::restore`](crate::Optimizer::restore) takes it back:
-/// that is how a training is continued.
+/// [`Checkpoint`](crate::Checkpoint) is what writes and reads it.
 ///
 /// An optimizer of one's own builds its state with [`new`](Self::new),
 /// [`with_setting`](Self::with_setting) and [`with_memory`](Self::with_memory), and takes it apart with

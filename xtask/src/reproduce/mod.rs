@@ -1,0 +1,47 @@
+//! `cargo xtask reproduce NAME`: a paper's table beside ours.
+
+mod hinton2015;
+mod jitter;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+/// The options of `cargo xtask reproduce`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    paper: Paper,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Paper {
+    /// Distilling a large network on MNIST into a small one, also without ever showing it a 3 (Hinton,
+    /// Vinyals & Dean 2015, arXiv:1503.02531, section 3)
+    Hinton2015(hinton2015::Args),
+}
+
+/// What every reproduction is told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Common {
+    /// The folder with the four files of MNIST
+    #[arg(long)]
+    data: PathBuf,
+    /// How often everything is done, each time from another seed
+    #[arg(long, default_value_t = 3)]
+    seeds: u64,
+    /// Networks that are ready are kept here, and not trained again
+    #[arg(long, default_value = "target/reproduce")]
+    out: PathBuf,
+    /// Write the results into the book, docs/src, and not only to the terminal
+    #[arg(long)]
+    write: bool,
+}
+
+/// Runs the reproduction.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    crate::interrupt::listen()?;
+    match &args.paper {
+        Paper::Hinton2015(args) => hinton2015::run(args),
+    }
+}
