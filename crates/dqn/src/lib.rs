@@ -14,12 +14,14 @@
 //!   learning from recorded data, and judging what was learned without an environment.
 //! - [`Error`]: everything that can go wrong.
 
+mod act;
 mod actors;
 mod agent;
 mod config;
 mod error;
 mod event;
 mod fitted_q;
+mod learn;
 mod memory;
 mod off_policy;
 mod offline;
@@ -40,11 +42,12 @@ mod terms;
 mod train;
 mod values;
 
-pub use agent::{Dqn, Update};
+pub use agent::Dqn;
 pub use config::DqnConfig;
 pub use error::{Error, Result};
 pub use event::Event;
 pub use fitted_q::fitted_q_evaluation;
+pub use learn::Update;
 pub use memory::Transition;
 pub use off_policy::{ImportanceSampling, Recorded};
 pub use policy::{EpsilonGreedy, Greedy, Policy, evaluate};
