@@ -170,7 +170,12 @@ fn solve<S: Sampler>(
 ) -> Result<AgentResult> {
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut env = CartPole::v1();
-    let mut agent = Dqn::for_env(&env, DqnConfig::cart_pole(), sampler, rng)?;
+    // Steadier than the published setting: double targets, smaller steps, a target that follows sooner.
+    let config = DqnConfig::cart_pole()
+        .with_double(true)
+        .with_learning_rate(1e-3)?
+        .with_target_update(64, 1.0)?;
+    let mut agent = Dqn::for_env(&env, config, sampler, rng)?;
     let (mut episodes, mut trials) = (Vec::new(), Vec::new());
     let mut best = (f64::NEG_INFINITY, agent.network().clone());
     let (mut passed, mut failure) = (false, None);
