@@ -36,6 +36,10 @@ const DEPTH: usize = 2048;
 #[cfg(feature = "rayon")]
 const PARALLEL: usize = 4 << 20;
 
+/// Rows are shared between threads in multiples of this: of every height that a tile can have.
+#[cfg(feature = "rayon")]
+const SHARED_ROWS: usize = 24;
+
 /// What a product is added to.
 #[derive(Debug, Clone, Copy)]
 pub enum Onto<'a, F> {
@@ -103,8 +107,8 @@ fn multiply_rows<F: Real>(
         use rayon::prelude::*;
         let (m, k) = a.dim();
         let threads = rayon::current_num_threads();
-        if threads > 1 && m * n * k > PARALLEL && m >= 2 * tile::ROWS {
-            let rows = m.div_ceil(threads).next_multiple_of(tile::ROWS);
+        if threads > 1 && m * n * k > PARALLEL && m >= 2 * SHARED_ROWS {
+            let rows = m.div_ceil(threads).next_multiple_of(SHARED_ROWS);
             c.par_chunks_mut(rows * n).enumerate().for_each(|(index, c)| {
                 let start = index * rows;
                 let end = start + c.len() / n;

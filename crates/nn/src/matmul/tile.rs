@@ -7,10 +7,6 @@ use reflux_softmax::simd::{Element, Simd};
 
 use super::Onto;
 
-/// Every height of a tile divides it or stays below it; rows are shared between threads in such
-/// portions.
-pub(super) const ROWS: usize = 24;
-
 /// Inner dimension in whose portions an incomplete tile's rows are copied.
 const PORTION: usize = 128;
 
