@@ -1,8 +1,9 @@
-//! The chores of the Reflux workspace: `cargo xtask demo`, `bench`, `test`, `ci`, `miri`.
+//! The chores of the Reflux workspace: `cargo xtask demo`, `distill`, `bench`, `test`, `ci`, `miri`.
 
 mod bench;
 mod checks;
 mod demo;
+mod distill;
 mod interrupt;
 mod output;
 mod progress;
@@ -27,6 +28,8 @@ enum Command {
     /// The whole story on real data, in a minute or two: distil a classifier of handwritten digits,
     /// solve CartPole with replay, distil the policy; prints tables and writes report.html
     Demo(demo::Args),
+    /// Distil a classifier of your own data into a smaller one, and see whether it was worth it
+    Distill(Box<distill::Args>),
     /// How fast we are and, with --peers, how fast others are at the same work in the same run
     Bench(bench::Args),
     /// A paper's table beside ours, computed anew
@@ -42,6 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args),
+        Command::Distill(args) => distill::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Reproduce(args) => reproduce::run(&args),
         Command::Test => checks::test(),

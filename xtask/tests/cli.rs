@@ -1,6 +1,9 @@
 //! The command as a user meets it: what it prints, what it writes, and how it says no.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/distill.rs"]
+mod distill;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -5,6 +5,7 @@
 //! `xtask/peers`. `measure.rs` times, `peer.rs` talks to peers, `table.rs` prints.
 
 mod case;
+mod distill;
 mod dqn;
 mod envs;
 mod measure;
@@ -25,14 +26,15 @@ use peer::Peer;
 use crate::{interrupt, output};
 
 /// All groups.
-const GROUPS: [Group; 5] = [softmax::GROUP, nn::GROUP, replay::GROUP, envs::GROUP, dqn::GROUP];
+const GROUPS: [Group; 6] =
+    [softmax::GROUP, nn::GROUP, distill::GROUP, replay::GROUP, envs::GROUP, dqn::GROUP];
 
 /// The options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure: `softmax`, `nn`, `replay`, `envs`, `dqn`; all groups if none is named
+    /// What to measure: `softmax`, `nn`, `distill`, `replay`, `envs`, `dqn`; all groups if none is named
     groups: Vec<String>,
-    /// Measure PyTorch (softmax, nn), candle (nn), cpprb (replay), Gymnasium (envs) or
+    /// Measure PyTorch (softmax, nn, distill), candle (nn), cpprb (replay), Gymnasium (envs) or
     /// Stable-Baselines3 (dqn) beside us, in a virtual environment under target/ that is made the first
     /// time (needs Python 3.11 or later and a network)
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `cargo xtask reproduce NAME`: a paper's table beside ours.
 
+mod der;
 mod hinton2015;
 mod jitter;
 
@@ -19,6 +20,9 @@ enum Paper {
     /// Distilling a large network on MNIST into a small one, also without ever showing it a 3 (Hinton,
     /// Vinyals & Dean 2015, arXiv:1503.02531, section 3)
     Hinton2015(hinton2015::Args),
+    /// Learning one task after another without forgetting the first: DER and DER++ on permuted and
+    /// rotated MNIST (Buzzega et al. 2020, arXiv:2004.07211, table 2)
+    Der(der::Args),
 }
 
 /// What every reproduction is told.
@@ -43,5 +47,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     crate::interrupt::listen()?;
     match &args.paper {
         Paper::Hinton2015(args) => hinton2015::run(args),
+        Paper::Der(args) => der::run(args),
     }
 }

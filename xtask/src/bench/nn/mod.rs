@@ -1,6 +1,6 @@
 //! Training steps and inference of multilayer perceptrons, against PyTorch and candle.
 
-mod work;
+pub(super) mod work;
 
 use anyhow::Result;
 use serde_json::json;
@@ -30,13 +30,13 @@ const CANDLE: Source = Source {
 
 /// The widths of a network, from its inputs to its outputs, and the rows that it is given.
 #[derive(Debug, Clone, Copy)]
-struct Shape {
-    widths: &'static [usize],
-    batch: usize,
+pub(super) struct Shape {
+    pub(super) widths: &'static [usize],
+    pub(super) batch: usize,
 }
 
-const LARGE: Shape = Shape { widths: &[784, 1200, 1200, 10], batch: 128 };
-const STUDENT: Shape = Shape { widths: &[784, 800, 800, 10], batch: 128 };
+pub(super) const LARGE: Shape = Shape { widths: &[784, 1200, 1200, 10], batch: 128 };
+pub(super) const STUDENT: Shape = Shape { widths: &[784, 800, 800, 10], batch: 128 };
 const DQN: Shape = Shape { widths: &[4, 256, 256, 2], batch: 64 };
 const DIGITS: Shape = Shape { widths: &[64, 64, 10], batch: 64 };
 const SMALL: Shape = Shape { widths: &[4, 64, 64, 2], batch: 32 };
@@ -49,7 +49,7 @@ impl Shape {
 
     /// Multiplications and additions of the matrix products of a training step: in each layer one
     /// for its outputs, one for its weights' gradient and, but for the first, one for its inputs'.
-    fn training_flops(&self) -> u64 {
+    pub(super) fn training_flops(&self) -> u64 {
         let mut products = self.widths.windows(2).map(|pair| pair[0] * pair[1]);
         let first = products.next().unwrap_or(0);
         2 * (self.batch * (2 * first + 3 * products.sum::<usize>())) as u64

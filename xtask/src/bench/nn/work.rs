@@ -71,7 +71,7 @@ fn step(
 }
 
 /// Weights from [`values`], biases of 0.
-fn network(shape: Shape) -> Result<Mlp> {
+pub(in super::super) fn network(shape: Shape) -> Result<Mlp> {
     let (inputs, outputs) = (shape.widths[0], shape.widths[shape.widths.len() - 1]);
     let config = MlpConfig::new(inputs, &shape.widths[1..shape.widths.len() - 1], outputs)?;
     let mut parameters = Vec::with_capacity(config.parameters());
@@ -89,7 +89,11 @@ fn inputs(shape: Shape) -> Array2<f32> {
 }
 
 /// Numbers between 0 and 1 that look random and that every side can make, mapped.
-fn values(seed: usize, shape: (usize, usize), map: impl Fn(f64) -> f64) -> Array2<f32> {
+pub(in super::super) fn values(
+    seed: usize,
+    shape: (usize, usize),
+    map: impl Fn(f64) -> f64,
+) -> Array2<f32> {
     Array2::from_shape_fn(shape, |(row, column)| {
         let index = (row * shape.1 + column + 1) as f64;
         let value = (index * 12.9898 + seed as f64 * 78.233).sin() * 43_758.545_3;
