@@ -115,5 +115,14 @@ impl Error {
     }
 }
 
+/// A setting that has to be finite and above 0.
+pub(crate) fn check_positive(name: &'static str, value: f64) -> Result<f64> {
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(Error::config(name, "finite and above 0", value))
+    }
+}
+
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayRef2, ArrayView1, ArrayView2, Axis};
 use rand::Rng;
 use reflux_softmax::Real;
 
+use crate::error::check_positive;
 use crate::layer::Layer;
 use crate::matmul::dot_product;
 use crate::metrics::ROWS_AT_ONCE;
@@ -139,9 +140,7 @@ impl<F: Real> Mlp<F> {
     ///
     /// [`Error::Config`] unless `max` is finite and above 0.
     pub fn clip_max_norm(&mut self, max: f64) -> Result<()> {
-        if !(max.is_finite() && max > 0.0) {
-            return Err(Error::config("max-norm", "finite and above 0", max));
-        }
+        check_positive("max-norm", max)?;
         for &layer in &self.sequence.dense {
             let (inputs, outputs) = self.sequence.layers[layer].widths();
             let parameters = self.sequence.part_mut(&mut self.parameters, layer);
@@ -174,13 +173,10 @@ impl<F: Real> Mlp<F> {
     /// and 1.
     pub fn blend(&mut self, other: &Self, tau: F) -> Result<()> {
         if self.sequence != other.sequence {
-            let layers = |sequence: &Sequence| {
-                sequence.layers.iter().map(|layer| layer.widths().1).collect()
-            };
             return Err(Error::Shape {
                 what: "the other network's layers",
-                expected: layers(&self.sequence),
-                got: layers(&other.sequence),
+                expected: self.sequence.widths(),
+                got: other.sequence.widths(),
             });
         }
         if !(tau >= F::zero() && tau <= F::one()) {

@@ -10,6 +10,7 @@ use rand::{Rng, RngCore};
 use reflux_softmax::Real;
 
 use crate::layer::Seen;
+use crate::sequence::Sequence;
 use crate::workspace::{view, view_mut};
 use crate::{Error, Mlp, Result, Workspace};
 
@@ -149,13 +150,10 @@ impl<F: Real> Mlp<F> {
         if workspace.sequence.as_ref() == Some(self.sequence()) {
             return Ok(());
         }
-        let widths = |sequence: &crate::sequence::Sequence| {
-            sequence.layers.iter().map(|layer| layer.widths().1).collect()
-        };
         Err(Error::Shape {
             what: "the workspace (run this network's forward pass first)",
-            expected: widths(self.sequence()),
-            got: workspace.sequence.as_ref().map_or_else(Vec::new, widths),
+            expected: self.sequence().widths(),
+            got: workspace.sequence.as_ref().map_or_else(Vec::new, Sequence::widths),
         })
     }
 }

@@ -2,7 +2,8 @@
 
 use reflux_softmax::Real;
 
-use crate::{Error, Result};
+use crate::Result;
+use crate::error::check_positive;
 
 /// A loss between a prediction and a target, with its slope.
 ///
@@ -36,13 +37,9 @@ impl Regression {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] unless it is finite and above 0.
+    /// [`Error::Config`](crate::Error::Config) unless it is finite and above 0.
     pub fn huber(delta: f64) -> Result<Self> {
-        if delta.is_finite() && delta > 0.0 {
-            Ok(Self::Huber { delta })
-        } else {
-            Err(Error::config("huber delta", "finite and above 0", delta))
-        }
+        Ok(Self::Huber { delta: check_positive("huber delta", delta)? })
     }
 
     /// The loss and its derivative with respect to the prediction.

@@ -61,6 +61,11 @@ impl Sequence {
         self.starts[self.layers.len()]
     }
 
+    /// How many values come out of each layer.
+    pub(crate) fn widths(&self) -> Vec<usize> {
+        self.layers.iter().map(|layer| layer.widths().1).collect()
+    }
+
     /// The part of a slice of parameters, or of their gradients, that belongs to a layer.
     pub(crate) fn part<'a, F>(&self, all: &'a [F], layer: usize) -> &'a [F] {
         &all[self.starts[layer]..self.starts[layer + 1]]

@@ -9,6 +9,7 @@ use ndarray::ArrayRef2;
 use rand::Rng;
 use reflux_softmax::Real;
 
+use crate::error::check_positive;
 use crate::{Error, Mlp, Objective, Optimizer, Result, Schedule};
 pub use progress::{Best, Epoch, Progress};
 pub use training::Training;
@@ -122,11 +123,7 @@ impl Fit {
     ///
     /// [`Error::Config`] unless it is finite and above 0.
     pub fn with_clip_norm(self, max_norm: f64) -> Result<Self> {
-        if max_norm.is_finite() && max_norm > 0.0 {
-            Ok(Self { clip_norm: Some(max_norm), ..self })
-        } else {
-            Err(Error::config("the norm to clip at", "finite and above 0", max_norm))
-        }
+        Ok(Self { clip_norm: Some(check_positive("the norm to clip at", max_norm)?), ..self })
     }
 
     /// After each step, scales the incoming weights of each unit down to at most this norm:
@@ -136,11 +133,7 @@ impl Fit {
     ///
     /// [`Error::Config`] unless it is finite and above 0.
     pub fn with_max_norm(self, max_norm: f64) -> Result<Self> {
-        if max_norm.is_finite() && max_norm > 0.0 {
-            Ok(Self { max_norm: Some(max_norm), ..self })
-        } else {
-            Err(Error::config("max-norm", "finite and above 0", max_norm))
-        }
+        Ok(Self { max_norm: Some(check_positive("max-norm", max_norm)?), ..self })
     }
 
     /// Ends the training when the validation score has not been better than its best for `patience`

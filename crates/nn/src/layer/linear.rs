@@ -9,6 +9,7 @@ use reflux_softmax::Real;
 use reflux_softmax::simd::{Element, Path, Simd, WithSimd};
 
 use crate::matmul::{Onto, matmul, matrix_vector};
+use crate::workspace::view;
 
 /// The sizes of a dense layer. Its parameters are the weights, row after row, and then the bias.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +26,7 @@ impl Linear {
     /// The weights `[outputs, inputs]` and the bias `[outputs]`.
     pub(crate) fn split<'a, F: Real>(&self, parameters: &'a [F]) -> (ArrayView2<'a, F>, &'a [F]) {
         let (weights, bias) = parameters.split_at(self.inputs * self.outputs);
-        (matrix((self.outputs, self.inputs), weights), bias)
+        (view((self.outputs, self.inputs), weights), bias)
     }
 
     pub(super) fn forward<F: Real>(
@@ -50,14 +51,14 @@ impl Linear {
     ) {
         let rows = inputs.ncols();
         let (weights, bias) = gradient.split_at_mut(self.inputs * self.outputs);
-        let delta = matrix((self.outputs, rows), delta);
+        let delta = view((self.outputs, rows), delta);
         matmul(delta, inputs.reversed_axes(), weights, Onto::Zero);
         Path::best().run(RowSums { of: delta.to_slice().unwrap_or_default(), sums: bias });
     }
 
     pub(super) fn input_gradient<F: Real>(&self, parameters: &[F], delta: &[F], below: &mut [F]) {
         let (weights, _) = self.split(parameters);
-        let delta = matrix((self.outputs, delta.len() / self.outputs), delta);
+        let delta = view((self.outputs, delta.len() / self.outputs), delta);
         matmul(weights.reversed_axes(), delta, below, Onto::Zero);
     }
 }
@@ -86,10 +87,4 @@ impl<F: Element> WithSimd for RowSums<'_, F> {
             *sum = F::reduce_sum(s, total);
         }
     }
-}
-
-/// The layers' buffers have these lengths by construction.
-#[allow(clippy::expect_used)]
-fn matrix<F: Real>(shape: (usize, usize), values: &[F]) -> ArrayView2<'_, F> {
-    ArrayView2::from_shape(shape, values).expect("a buffer has its layer's size")
 }

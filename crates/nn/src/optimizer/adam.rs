@@ -12,10 +12,10 @@ use reflux_softmax::Real;
 
 use super::update::update;
 use super::{
-    Optimizer, OptimizerState, check_decay, check_epsilon, check_learning_rate, check_weight_decay,
-    prepare,
+    Optimizer, OptimizerState, check_decay, check_learning_rate, check_weight_decay, prepare,
 };
 use crate::Result;
+use crate::error::check_positive;
 
 /// Adam: steps scaled by running means of the gradient and of its square.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ impl<F: Real> Adam<F> {
     ///
     /// [`Error::Config`](crate::Error::Config) unless it is finite and above 0.
     pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
-        Ok(Self { epsilon: check_epsilon(epsilon)?, ..self })
+        Ok(Self { epsilon: check_positive("epsilon", epsilon)?, ..self })
     }
 
     /// Shrinks every parameter by the factor 1 − η·λ before each step, which makes this AdamW;

@@ -81,14 +81,6 @@ fn check_learning_rate(learning_rate: f64) -> Result<f64> {
     }
 }
 
-fn check_epsilon(epsilon: f64) -> Result<f64> {
-    if epsilon.is_finite() && epsilon > 0.0 {
-        Ok(epsilon)
-    } else {
-        Err(Error::config("epsilon", "finite and above 0", epsilon))
-    }
-}
-
 fn check_weight_decay(weight_decay: f64) -> Result<f64> {
     if weight_decay.is_finite() && weight_decay >= 0.0 {
         Ok(weight_decay)

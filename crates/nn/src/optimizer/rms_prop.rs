@@ -13,10 +13,10 @@ use reflux_softmax::Real;
 
 use super::update::update;
 use super::{
-    Optimizer, OptimizerState, check_decay, check_epsilon, check_learning_rate, check_weight_decay,
-    prepare,
+    Optimizer, OptimizerState, check_decay, check_learning_rate, check_weight_decay, prepare,
 };
 use crate::Result;
+use crate::error::check_positive;
 
 /// RMSProp, plain or centered, with momentum and decoupled weight decay.
 ///
@@ -91,7 +91,7 @@ impl<F: Real> RmsProp<F> {
     ///
     /// [`Error::Config`](crate::Error::Config) unless it is finite and above 0.
     pub fn with_epsilon(self, epsilon: f64) -> Result<Self> {
-        Ok(Self { epsilon: check_epsilon(epsilon)?, ..self })
+        Ok(Self { epsilon: check_positive("epsilon", epsilon)?, ..self })
     }
 
     /// Divides by the running deviation of the gradient in place of its root mean square. Before the
