@@ -1,4 +1,4 @@
-//! The networks of one seed: trained, or read from where they were kept.
+//! The networks: trained, or read from where they were kept.
 
 use std::path::Path;
 
@@ -21,12 +21,10 @@ const LEARNING_RATE: f64 = 1e-3;
 pub(super) const MOVES: i32 = 2;
 /// Of the paper's teacher it is only known that its weights were constrained.
 pub(super) const MAX_NORM: f64 = 3.5;
-pub(super) const DROPOUT: f64 = 0.5;
-pub(super) const INPUT_DROPOUT: f64 = 0.2;
+pub(super) const DROPOUT: f64 = 0.3;
 
 pub(super) struct Networks<'a> {
     pub(super) args: &'a Args,
-    pub(super) seed: u64,
     /// Where networks are kept.
     pub(super) folder: &'a Path,
     pub(super) train: &'a Dataset,
@@ -35,20 +33,19 @@ pub(super) struct Networks<'a> {
 impl Networks<'_> {
     pub(super) fn teacher(&self) -> Result<Mlp> {
         let config = MlpConfig::new(self.train.features(), &[1200, 1200], self.train.classes())?
-            .with_dropout(DROPOUT)?
-            .with_input_dropout(INPUT_DROPOUT)?;
+            .with_dropout(DROPOUT)?;
         let fit = Fit::new(self.args.teacher_epochs, BATCH)?
             .with_cosine_schedule()
             .with_max_norm(MAX_NORM)?;
         let mut objective = HardLabels::new(self.train.labels());
-        self.kept("teacher", config, fit, &self.train.inputs(), &mut objective, MOVES)
+        self.kept("teacher", 0, config, fit, &self.train.inputs(), &mut objective, MOVES)
     }
 
     /// The student with the labels, and no regularisation.
-    pub(super) fn alone(&self) -> Result<Mlp> {
+    pub(super) fn alone(&self, seed: u64) -> Result<Mlp> {
         let fit = Fit::new(self.args.student_epochs, BATCH)?.with_cosine_schedule();
         let mut objective = HardLabels::new(self.train.labels());
-        self.kept("alone", self.student()?, fit, &self.train.inputs(), &mut objective, 0)
+        self.kept("alone", seed, self.student()?, fit, &self.train.inputs(), &mut objective, 0)
     }
 
     /// The student with the teacher's logits for the images of `transfer`, and with the labels where
@@ -58,15 +55,16 @@ impl Networks<'_> {
         transfer: Transfer,
         images: &Dataset,
         targets: &SoftTargets<f32>,
+        seed: u64,
     ) -> Result<Mlp> {
-        let alpha = if transfer == Transfer::All { self.args.alpha } else { 0.0 };
+        let alpha = if transfer.all_digits() { self.args.alpha } else { 0.0 };
         let loss =
             Distillation::new().with_alpha(alpha)?.with_temperature(self.args.temperature)?;
         let mut objective = Distill::new(targets, images.labels(), loss)?;
         let epochs = self.args.student_epochs * self.train.len() / images.len().max(1);
-        let fit = Fit::new(epochs, BATCH)?.with_cosine_schedule();
+        let fit = Fit::new(epochs.max(1), BATCH)?.with_cosine_schedule();
         let name = transfer.name();
-        self.kept(name, self.student()?, fit, &images.inputs(), &mut objective, 0)
+        self.kept(name, seed, self.student()?, fit, &images.inputs(), &mut objective, 0)
     }
 
     fn student(&self) -> Result<MlpConfig> {
@@ -77,22 +75,22 @@ impl Networks<'_> {
     fn kept(
         &self,
         name: &str,
+        seed: u64,
         config: MlpConfig,
         fit: Fit,
         inputs: &ArrayView2<'_, f32>,
         objective: &mut dyn Objective<f32>,
         moves: i32,
     ) -> Result<Mlp> {
-        let settings = format!("{}-{}", fit.epochs(), self.seed);
-        let file = format!("{}-{settings}.safetensors", name.replace(' ', "-"));
+        let file = format!("{}-{}-{seed}.safetensors", name.replace(' ', "-"), fit.epochs());
         let path = self.folder.join(file);
         if path.exists() {
             return Ok(Mlp::load_as(config, &path)?);
         }
-        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(self.seed);
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut mlp = Mlp::new(config, rng)?;
         let bars = Progress::new();
-        let task = bars.task(&format!("seed {}, {name}", self.seed), fit.epochs() as u64);
+        let task = bars.task(&format!("seed {seed}, {name}"), fit.epochs() as u64);
         let mut training = fit.on(inputs, objective).observe(|epoch| {
             task.advance(|| format!("loss {:.4}", epoch.loss));
             interrupt::flow()
