@@ -5,7 +5,6 @@ mod bias;
 mod networks;
 mod page;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -16,9 +15,8 @@ use reflux_distill::SoftTargets;
 use reflux_nn::data::{Dataset, mnist};
 use reflux_nn::{Mlp, argmax};
 
-use super::Common;
 use super::jitter::jitter;
-use crate::output;
+use super::{Common, Mnist};
 use bias::best_bias;
 use networks::{MOVES, Networks};
 
@@ -28,6 +26,8 @@ const COPIES: usize = 9;
 /// The options of `cargo xtask reproduce hinton2015`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    mnist: Mnist,
     #[command(flatten)]
     common: Common,
     /// Passes over the training set for the teacher, of which there is one
@@ -121,9 +121,8 @@ struct Corrected {
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let (train, test) = mnist(&args.common.data)?;
-    let folder = args.common.out.join("hinton2015");
-    output::prepare_folder(&folder)?;
+    let (train, test) = mnist(&args.mnist.data)?;
+    let folder = args.common.folder("hinton2015")?;
     let start = Instant::now();
     let networks = Networks { args, folder: &folder, train: &train };
     let teacher = networks.teacher()?;
@@ -148,13 +147,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     let page = page::page(args, errors(&teacher, &test)?, &outcomes, &test, start.elapsed());
-    println!("{page}");
-    let path = PathBuf::from("docs/src/reproduced-hinton2015.md");
-    if args.common.write {
-        output::write(&path, &page)?;
-        println!("written to {}", path.display());
-    }
-    Ok(())
+    args.common.publish("hinton2015", &page)
 }
 
 /// These images and [`COPIES`] more of each, moved by up to [`MOVES`] pixels.
