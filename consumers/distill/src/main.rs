@@ -1,5 +1,7 @@
 //! A student learns from a teacher alone, without labels, to agree with it.
 
+use std::ops::ControlFlow;
+
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -15,8 +17,9 @@ fn main() -> Result<(), reflux_distill::Error> {
     let loss = Distillation::new().with_temperature(2.0)?.with_alpha(0.0)?;
     let mut student = Mlp::new(MlpConfig::new(2, &[8], 3)?, rng)?;
     let (mut objective, mut adam) = (Distill::unlabelled(&targets, loss)?, Adam::new(0.02)?);
-    let go_on = |_: &_| std::ops::ControlFlow::Continue(());
-    Fit::new(100, 20)?.run(&mut student, &inputs, &mut objective, &mut adam, rng, go_on)?;
+    Fit::new(100, 20)?.run(&mut student, &inputs, &mut objective, &mut adam, rng, |_| {
+        ControlFlow::Continue(())
+    })?;
 
     let agreement = agreement(&student.predict(&inputs)?, &teacher.predict(&inputs)?)?;
     assert!(agreement > 0.9, "{agreement}");

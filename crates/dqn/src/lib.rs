@@ -64,8 +64,3 @@ pub use sinks::{Csv, EventSink, JsonLines};
 pub use tensorboard::TensorBoard;
 pub use train::train;
 pub use values::Values;
-
-/// The programs in the workspace's README, compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct WorkspaceReadme;

@@ -83,7 +83,7 @@ fn read(text: &str) -> (Vec<Claim>, Vec<(usize, String)>) {
         let line_number = index + 1;
         if let Some(language) = line.trim_start().strip_prefix("```") {
             code = code.after_fence(language);
-        } else if let Some(comment) = comment(line) {
+        } else if let (Code::None, Some(comment)) = (code, comment(line)) {
             match comment_source(comment) {
                 Ok(source) => {
                     claims.push(Claim { line: line_number, source, numbers: Vec::new() });
