@@ -47,7 +47,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut env = TimeLimit::new(corridor, 20)?;
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
     let config = DqnConfig::new().with_hidden(&[16])?.with_learning_starts(100);
-    let config = config.with_learning_rate(3e-3)?.with_target_update(50, 1.0)?.with_training(1, 1)?;
+    let config =
+        config.with_learning_rate(3e-3)?.with_target_update(50, 1.0)?.with_training(1, 1)?;
     let mut agent = Dqn::for_env(&env, config, Prioritized::new(), rng)?;
     train(&mut agent, &mut env, 2_000, rng, |_, _| ControlFlow::Continue(()))?;
 

@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::workspace::{Dependency, Package, cargo, output, prose, published, root};
+use super::workspace::{Dependency, Package, cargo, no_problems, output, prose, published, root};
 
 const DOCUMENT: &str = "docs/src/dependencies.md";
 
@@ -22,7 +22,7 @@ pub(crate) fn dependencies() -> Result<()> {
     let packages = published()?;
     let documented = documented(&std::fs::read_to_string(root().join(DOCUMENT))?);
     let problems = differences(&needed(&packages), &documented);
-    ensure!(problems.is_empty(), "{DOCUMENT}:\n{}", problems.join("\n"));
+    no_problems(&problems)?;
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(["crate", "direct", "in all", "with all features"]);
@@ -101,7 +101,7 @@ fn differences(needed: &Needs, documented: &Needs) -> Vec<String> {
                 problems.push(format!("{package}, {name}: it says {there:?}, and should {when:?}"));
             }
             None => problems.push(format!(
-                "{package} depends on {name} without a reason: add `| `{name}` | {when} | WHY |`"
+                "{package} depends on {name} without a reason in {DOCUMENT}: add `| `{name}` | {when} | WHY |`"
             )),
         }
     }

@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::workspace::{Document, documents, prose, published, root};
+use super::workspace::{Document, documents, no_problems, prose, published, root};
 
 pub(crate) fn links() -> Result<()> {
     let documents = documents()?;
@@ -24,7 +24,7 @@ pub(crate) fn links() -> Result<()> {
         }
     }
     problems.extend(unlisted_features(&documents)?);
-    ensure!(problems.is_empty(), "links:\n{}", problems.join("\n"));
+    no_problems(&problems)?;
     println!("{count} links in {} documents", documents.len());
     Ok(())
 }

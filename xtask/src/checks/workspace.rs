@@ -29,6 +29,15 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Shows each problem on a line of its own; an error if there is any.
+pub(crate) fn no_problems(problems: &[String]) -> Result<()> {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    ensure!(problems.is_empty(), "{} of these", problems.len());
+    Ok(())
+}
+
 /// A Markdown file that people read: its path from the root, and its text.
 pub(crate) struct Document {
     pub(crate) path: PathBuf,

@@ -18,7 +18,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::workspace::{Document, documents, root};
+use super::workspace::{Document, documents, no_problems, root};
 
 /// The options of `cargo xtask claims`.
 #[derive(Debug, Default, clap::Args)]
@@ -64,7 +64,7 @@ pub(crate) fn claims(args: &Args) -> Result<()> {
             println!("{place}:{line}: {command}, {date}, {machine}{cheap}");
         }
     }
-    ensure!(problems.is_empty(), "claims:\n{}", problems.join("\n"));
+    no_problems(&problems)?;
     println!("{numbers} measured numbers, printed by {} commands", commands.len());
     if args.run { run_again(&claims) } else { Ok(()) }
 }
