@@ -1,4 +1,4 @@
-//! The chores of the Reflux workspace: `cargo xtask demo`, `distill`, `bench`, `test`, `ci`, `miri`.
+//! The chores of the Reflux workspace: `cargo xtask demo`, `distill`, `bench`, `test`, `ci` and others.
 
 mod bench;
 mod checks;
@@ -40,6 +40,21 @@ enum Command {
     Test,
     /// What continuous integration runs: tests, formatting, clippy, documentation
     Ci,
+    /// Programs that use one crate each, as a stranger would: built, run, and with --measure weighed
+    Consumers(checks::ConsumersArgs),
+    /// Whether every measured number in the documents has a command that prints it
+    Claims(checks::ClaimsArgs),
+    /// Whether every link inside of the repository leads somewhere
+    Links,
+    /// Whether there is a well-known misspelling in code or text; needs typos
+    Spelling,
+    /// Whether every dependency of our crates has a reason, which docs/src/dependencies.md gives
+    Dependencies,
+    /// Whether each crate can be published, and how large it is
+    Package(checks::PackageArgs),
+    /// Licences and known flaws of dependencies, and changes that would break users; needs cargo-deny
+    /// and cargo-semver-checks
+    Audit(checks::AuditArgs),
     /// The unsafe code of the replay buffers under Miri, which needs a nightly toolchain
     Miri,
 }
@@ -52,6 +67,13 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => reproduce::run(&args),
         Command::Test => checks::test(),
         Command::Ci => checks::ci(),
+        Command::Consumers(args) => checks::consumers(&args),
+        Command::Claims(args) => checks::claims(&args),
+        Command::Links => checks::links(),
+        Command::Spelling => checks::spelling(),
+        Command::Dependencies => checks::dependencies(),
+        Command::Package(args) => checks::package(&args),
+        Command::Audit(args) => checks::audit(&args),
         Command::Miri => checks::miri(),
     };
     match result {

@@ -13,6 +13,8 @@
 //! - [`Dqn::remember_all`], [`Dqn::learn_offline`], [`fitted_q_evaluation`], [`ImportanceSampling`]:
 //!   learning from recorded data, and judging what was learned without an environment.
 //! - [`Error`]: everything that can go wrong.
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod act;
 mod actors;
@@ -62,8 +64,3 @@ pub use sinks::{Csv, EventSink, JsonLines};
 pub use tensorboard::TensorBoard;
 pub use train::train;
 pub use values::Values;
-
-/// The programs in the workspace's README, compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct WorkspaceReadme;

@@ -5,11 +5,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::DemoResult;
 use super::cart_pole::{CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
-use super::digits::{Comparison, Difference, DigitsResult, Way, in_points};
+use super::digits::{Comparison, Difference, DigitsResult, in_points};
 use super::latency::Cost;
-use super::pictures;
-use super::plots::{self, Axes, BLUE, GREEN, GREY, Line, ORANGE, Style, thousands};
+use super::plots::{self, Axes, BLUE, GREY, Line, ORANGE, Style, thousands};
 use super::tables::verdict;
+use super::{curves, pictures};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -176,7 +176,7 @@ fn comparison_section(result: &DigitsResult, comparison: &Comparison) -> Result<
             }
         } }
         figure {
-            (learning_curves(result, comparison)?)
+            (curves_plot(result, comparison)?)
             figcaption {
                 "Test accuracy after each epoch, the mean of " (comparison.gain.count) " seeds. In the \
                 table: mean and 95% confidence interval over the seeds; how often student and teacher \
@@ -191,41 +191,8 @@ fn cost_cells(cost: Cost) -> Markup {
     html! { @for cell in cost.cells() { td { (cell) } } }
 }
 
-fn learning_curves(result: &DigitsResult, comparison: &Comparison) -> Result<Markup> {
-    let colour = |way: Way| match way {
-        Way::HardLabels => ORANGE,
-        Way::LabelSmoothing => GREEN,
-        Way::Distilled => BLUE,
-    };
-    let mut lines: Vec<Line> = comparison
-        .students
-        .iter()
-        .map(|student| {
-            let points = student.curve.iter().enumerate();
-            let points = points.map(|(epoch, right)| ((epoch + 1) as f64, 100.0 * right)).collect();
-            Line {
-                name: student.way.name().to_owned(),
-                colour: colour(student.way),
-                points,
-                style: Style::Solid,
-            }
-        })
-        .collect();
-    let teacher = 100.0 * result.teacher.evaluation.accuracy;
-    lines.push(Line {
-        name: "teacher".to_owned(),
-        colour: GREY,
-        points: vec![(1.0, teacher), (comparison.epochs as f64, teacher)],
-        style: Style::Dashed,
-    });
-    // From where most of the curves have come up to where they are told apart.
-    let ends = comparison.students.iter().filter_map(|student| student.curve.last());
-    let lowest_end = 100.0 * ends.copied().fold(1.0, f64::min);
-    let low = (lowest_end - 2.0 * (teacher - lowest_end).max(4.0)).max(0.0).floor();
-    for line in &mut lines {
-        line.points.retain(|point| point.1 >= low);
-    }
-    let axes = Axes { x: "epoch", y: "test accuracy, %", y_range: low..100.0, log_x: false };
+fn curves_plot(result: &DigitsResult, comparison: &Comparison) -> Result<Markup> {
+    let (axes, lines) = curves::curves(result, comparison);
     plot(&axes, &lines)
 }
 
