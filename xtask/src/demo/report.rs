@@ -8,8 +8,8 @@ use super::cart_pole::{CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED
 use super::digits::{Comparison, Difference, DigitsResult, Way, in_points};
 use super::latency::Cost;
 use super::pictures;
-use super::plots::{self, Axes, BLUE, GREEN, GREY, Line, ORANGE, Style, thousands};
 use super::tables::verdict;
+use crate::plots::{self, Axes, BLUE, GREEN, GREY, Line, ORANGE, Style, thousands};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -225,7 +225,8 @@ fn learning_curves(result: &DigitsResult, comparison: &Comparison) -> Result<Mar
     for line in &mut lines {
         line.points.retain(|point| point.1 >= low);
     }
-    let axes = Axes { x: "epoch", y: "test accuracy, %", y_range: low..100.0, log_x: false };
+    let axes =
+        Axes { x: "epoch", y: "test accuracy, %", y_range: low..100.0, log_x: false, log_y: false };
     plot(&axes, &lines)
 }
 
@@ -318,8 +319,13 @@ fn returns_plot(result: &CartPoleResult) -> Result<Markup> {
             lines.push(Line { name: agent.replay.to_owned(), colour, points, style });
         }
     }
-    let axes =
-        Axes { x: "steps in the environment", y: "return", y_range: 0.0..520.0, log_x: false };
+    let axes = Axes {
+        x: "steps in the environment",
+        y: "return",
+        y_range: 0.0..520.0,
+        log_x: false,
+        log_y: false,
+    };
     plot(&axes, &lines)
 }
 
@@ -342,7 +348,8 @@ fn sizes_plot(result: &CartPoleResult) -> Result<Markup> {
             style: Style::Dashed,
         },
     ];
-    let axes = Axes { x: "parameters", y: "mean return", y_range: 0.0..520.0, log_x: true };
+    let axes =
+        Axes { x: "parameters", y: "mean return", y_range: 0.0..520.0, log_x: true, log_y: false };
     plot(&axes, &lines)
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         outcomes.push(outcome(&networks, &test)?);
     }
     let page = page::page(args, &outcomes, &test, start.elapsed());
-    args.common.publish("hinton2015", &page)
+    args.common.publish("hinton2015", &page, &[])
 }
 
 fn outcome(networks: &Networks<'_>, test: &Dataset) -> Result<Outcome> {
