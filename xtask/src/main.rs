@@ -6,9 +6,9 @@ mod demo;
 mod distill;
 mod interrupt;
 mod output;
+mod plots;
 mod progress;
 mod reproduce;
-#[allow(dead_code)] // Until the first page with intervals.
 mod statistics;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 //!
 //! ## Where to look
 //!
-//! - [`DqnConfig`], [`Values`], [`Schedule`]: the settings, with the source of each default.
+//! - [`DqnConfig`], [`Values`], [`Schedule`], [`Optimism`]: the settings, with the source of each default.
 //! - [`Dqn`], [`Transition`], [`Update`]: the agent; [`Dqn::learn`] is the algorithm.
 //! - [`Run`], [`train()`], [`Event`]: the loop around it.
 //! - [`EventSink`], [`JsonLines`], [`Csv`]: what becomes of the events.
@@ -27,6 +27,7 @@ mod learn;
 mod memory;
 mod off_policy;
 mod offline;
+mod optimism;
 mod pending;
 mod policy;
 mod policy_distillation;
@@ -52,6 +53,7 @@ pub use fitted_q::fitted_q_evaluation;
 pub use learn::Update;
 pub use memory::Transition;
 pub use off_policy::{ImportanceSampling, Recorded};
+pub use optimism::Optimism;
 pub use policy::{EpsilonGreedy, Greedy, Policy, evaluate};
 pub use policy_distillation::{Distilled, PolicyDistillation};
 pub use policy_loss::PolicyLoss;

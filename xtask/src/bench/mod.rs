@@ -10,7 +10,7 @@ mod dqn;
 mod envs;
 mod measure;
 mod nn;
-mod peer;
+pub(crate) mod peer;
 mod replay;
 mod softmax;
 mod table;

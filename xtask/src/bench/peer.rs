@@ -42,11 +42,11 @@ impl Source {
 
     /// The command that starts it; installs or builds it first, if need be.
     fn command(&self) -> Result<Command> {
-        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+        let peers = peers();
         match self.program {
             Program::Python { module, environment } => {
-                let mut command = Command::new(python(&peers, environment, self.needs)?);
-                command.arg(peers.join("serve.py")).arg(module);
+                let mut command = script("serve.py", environment, self.needs)?;
+                command.arg(module);
                 Ok(command)
             }
             Program::Rust { package } => Ok(Command::new(build(&peers, package, self.needs)?)),
@@ -130,6 +130,19 @@ impl Drop for Peer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// The command that runs a file of `xtask/peers` in a virtual environment, which is made first, if need
+/// be; `needs` says what is then installed.
+pub(crate) fn script(file: &str, environment: &str, needs: &str) -> Result<Command> {
+    let peers = peers();
+    let mut command = Command::new(python(&peers, environment, needs)?);
+    command.arg(peers.join(file));
+    Ok(command)
 }
 
 /// The Python of a virtual environment that has what `requirements-NAME.txt` pins; made under

@@ -1,11 +1,10 @@
 //! How good students become, epoch by epoch: in the report, and as a picture that stands by itself.
 
-use std::fmt::Write;
-
 use anyhow::{Context, Result};
+use plotters::chart::SeriesLabelPosition;
 
 use super::digits::{Comparison, DigitsResult, Way};
-use super::plots::{self, Axes, BLUE, GREEN, GREY, Line, ORANGE, Style};
+use crate::plots::{Axes, BLUE, GREEN, GREY, Line, ORANGE, Style, lines_with_legend};
 
 /// The axes, and a line for each way of training.
 pub(super) fn curves(result: &DigitsResult, comparison: &Comparison) -> (Axes, Vec<Line>) {
@@ -42,28 +41,14 @@ pub(super) fn curves(result: &DigitsResult, comparison: &Comparison) -> (Axes, V
     for line in &mut lines {
         line.points.retain(|point| point.1 >= low);
     }
-    let axes = Axes { x: "epoch", y: "test accuracy, %", y_range: low..100.0, log_x: false };
+    let axes =
+        Axes { x: "epoch", y: "test accuracy, %", y_range: low..100.0, log_x: false, log_y: false };
     (axes, lines)
 }
 
-/// The first comparison as an SVG file on white, with its legend.
+/// The first comparison as an SVG file that stands by itself.
 pub(super) fn picture(result: &DigitsResult) -> Result<String> {
     let comparison = result.comparisons.first().context("nothing was compared")?;
     let (axes, lines) = curves(result, comparison);
-    let svg = plots::lines(&axes, &lines)?;
-    let (head, rest) = svg.split_once('>').context("a plot is not an SVG file")?;
-    let mut legend = String::new();
-    for (row, line) in lines.iter().enumerate() {
-        let plotters::style::RGBColor(red, green, blue) = line.colour;
-        let (y, name) = (200 + 22 * row, &line.name);
-        let who = if line.style == Style::Dashed { "" } else { "student, " };
-        write!(
-            legend,
-            r#"<text x="480" y="{y}" font-family="sans-serif" font-size="15" fill="rgb({red},{green},{blue})">{who}{name}</text>"#
-        )?;
-    }
-    let (body, end) = rest.rsplit_once("</svg>").context("a plot is not an SVG file")?;
-    Ok(format!(
-        r#"{head}><rect width="100%" height="100%" fill="white"/>{body}{legend}</svg>{end}"#
-    ))
+    lines_with_legend(&axes, &lines, SeriesLabelPosition::LowerRight)
 }

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use reflux_nn::{Mlp, Workspace};
 use serde::Serialize;
 
-use super::plots::thousands;
+use crate::plots::thousands;
 
 /// Timed groups of rows, of which the median counts, and about how long each takes.
 const GROUPS: usize = 21;

@@ -6,7 +6,6 @@ mod digits;
 mod latency;
 mod pictures;
 mod plan;
-mod plots;
 mod report;
 mod tables;
 

@@ -7,9 +7,9 @@ use super::DemoResult;
 use super::cart_pole::{CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
 use super::digits::{Comparison, Difference, DigitsResult, in_points};
 use super::latency::Cost;
-use super::plots::{self, Axes, BLUE, GREY, Line, ORANGE, Style, thousands};
 use super::tables::verdict;
 use super::{curves, pictures};
+use crate::plots::{self, Axes, BLUE, GREY, Line, ORANGE, Style, thousands};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -285,8 +285,13 @@ fn returns_plot(result: &CartPoleResult) -> Result<Markup> {
             lines.push(Line { name: agent.replay.to_owned(), colour, points, style });
         }
     }
-    let axes =
-        Axes { x: "steps in the environment", y: "return", y_range: 0.0..520.0, log_x: false };
+    let axes = Axes {
+        x: "steps in the environment",
+        y: "return",
+        y_range: 0.0..520.0,
+        log_x: false,
+        log_y: false,
+    };
     plot(&axes, &lines)
 }
 
@@ -309,7 +314,8 @@ fn sizes_plot(result: &CartPoleResult) -> Result<Markup> {
             style: Style::Dashed,
         },
     ];
-    let axes = Axes { x: "parameters", y: "mean return", y_range: 0.0..520.0, log_x: true };
+    let axes =
+        Axes { x: "parameters", y: "mean return", y_range: 0.0..520.0, log_x: true, log_y: false };
     plot(&axes, &lines)
 }
 

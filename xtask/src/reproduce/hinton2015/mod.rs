@@ -147,7 +147,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     let page = page::page(args, errors(&teacher, &test)?, &outcomes, &test, start.elapsed());
-    args.common.publish("hinton2015", &page)
+    args.common.publish("hinton2015", &page, &[])
 }
 
 /// These images and [`COPIES`] more of each, moved by up to [`MOVES`] pixels.
