@@ -6,10 +6,13 @@ mod demo;
 mod distill;
 mod interrupt;
 mod output;
+mod page;
+mod plots;
 mod progress;
 mod reproduce;
 #[allow(dead_code)] // Until the first page with intervals.
 mod statistics;
+mod widths;
 
 use std::process::ExitCode;
 

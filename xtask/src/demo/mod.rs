@@ -5,7 +5,6 @@ mod digits;
 mod latency;
 mod pictures;
 mod plan;
-mod plots;
 mod report;
 mod tables;
 

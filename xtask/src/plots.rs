@@ -1,4 +1,4 @@
-//! The report's plots, as SVG text.
+//! Plots for pages, as SVG text.
 
 use std::ops::Range;
 
@@ -69,7 +69,7 @@ pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
             .x_desc(axes.x)
             .y_desc(axes.y)
             .x_label_formatter(&x_label)
-            .y_label_formatter(&|y| thousands(*y))
+            .y_label_formatter(&|y| label(*y, axes.y_range.end - axes.y_range.start))
             .label_style((FONT, AXIS_FONT))
             .draw()?;
         for line in lines {
@@ -149,6 +149,12 @@ fn draw(size: (u32, u32), paint: impl FnOnce(&Area<'_>) -> Result<(), Failure>) 
     Ok(svg)
 }
 
+/// A number on an axis that is `span` long: with decimals where whole numbers would all be the same.
+fn label(value: f64, span: f64) -> String {
+    let decimals = (2.0 - span.log10().floor()).clamp(0.0, 6.0) as usize;
+    if span >= 10.0 { thousands(value) } else { format!("{value:.decimals$}") }
+}
+
 /// A number with a comma between thousands.
 pub(crate) fn thousands(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
@@ -165,6 +171,18 @@ pub(crate) fn thousands(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_axis_has_decimals() {
+        for (value, span, expected) in [
+            (120.0, 500.0, "120"),
+            (0.25, 1.5, "0.25"),
+            (0.05, 0.3, "0.050"),
+            (1e-4, 1e-3, "0.00010"),
+        ] {
+            assert_eq!(label(value, span), expected);
+        }
+    }
 
     #[test]
     fn thousands_are_set_apart() {
