@@ -43,8 +43,17 @@ pub(crate) struct Axes {
     pub(crate) log_x: bool,
 }
 
-/// Lines over a common x axis.
+/// Lines over a common x axis, for a page that has a legend for them.
 pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
+    draw_lines(axes, lines, false)
+}
+
+/// The same on white and with a legend, for a file of its own.
+pub(crate) fn standalone(axes: &Axes, lines: &[Line]) -> Result<String> {
+    draw_lines(axes, lines, true)
+}
+
+fn draw_lines(axes: &Axes, lines: &[Line], alone: bool) -> Result<String> {
     let x_of = |x: f64| if axes.log_x { x.log10() } else { x };
     let xs = || lines.iter().flat_map(|line| line.points.iter().map(|point| x_of(point.0)));
     let (low, high) =
@@ -54,8 +63,13 @@ pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
     let range = (low - margin)..(high + margin).max(low - margin + 1e-9);
 
     draw(SIZE, |root| {
+        if alone {
+            root.fill(&WHITE)?;
+        }
         let mut chart = ChartBuilder::on(root)
             .margin(12)
+            // Half of the last label on the x axis.
+            .margin_right(30)
             .x_label_area_size(46)
             .y_label_area_size(64)
             .build_cartesian_2d(range, axes.y_range.clone())?;
@@ -75,21 +89,27 @@ pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
         for line in lines {
             let points = || line.points.iter().map(|&(x, y)| (x_of(x), y));
             let stroke = line.colour.stroke_width(2);
-            match line.style {
-                Style::Solid => {
-                    chart.draw_series(LineSeries::new(points(), stroke))?;
-                }
+            let series = match line.style {
+                Style::Solid => chart.draw_series(LineSeries::new(points(), stroke))?,
                 Style::Dashed => {
-                    chart.draw_series(DashedLineSeries::new(points(), 6, 5, stroke))?;
+                    chart.draw_series(DashedLineSeries::new(points(), 6, 5, stroke))?
                 }
                 Style::Dotted => {
-                    chart.draw_series(LineSeries::new(points(), stroke).point_size(4))?;
+                    chart.draw_series(LineSeries::new(points(), stroke).point_size(4))?
                 }
                 Style::Cloud => {
                     let dot = line.colour.mix(0.35).filled();
-                    chart.draw_series(points().map(|at| Circle::new(at, 2, dot)))?;
+                    chart.draw_series(points().map(|at| Circle::new(at, 2, dot)))?
                 }
-            }
+            };
+            series
+                .label(&line.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], stroke));
+        }
+        if alone {
+            let mut legend = chart.configure_series_labels();
+            legend.label_font((FONT, AXIS_FONT)).background_style(WHITE).border_style(GREY);
+            legend.position(SeriesLabelPosition::LowerRight).draw()?;
         }
         Ok(())
     })

@@ -3,6 +3,7 @@
 mod der;
 mod hinton2015;
 mod jitter;
+mod rusu2015;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,9 @@ enum Paper {
     /// Learning one task after another without forgetting the first: DER and DER++ on permuted and
     /// rotated MNIST (Buzzega et al. 2020, arXiv:2004.07211, table 2)
     Der(der::Args),
+    /// Policies in networks with 25%, 7% and 4% of the parameters, by three losses, in CartPole and
+    /// Acrobot (Rusu et al. 2015, arXiv:1511.06295)
+    Rusu2015(rusu2015::Args),
 }
 
 /// What every reproduction is told.
@@ -75,5 +79,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.paper {
         Paper::Hinton2015(args) => hinton2015::run(args),
         Paper::Der(args) => der::run(args),
+        Paper::Rusu2015(args) => rusu2015::run(args),
     }
 }
