@@ -76,24 +76,22 @@ fn chart(axes: &Axes, lines: &[Line], legend: Option<SeriesLabelPosition>) -> Re
         root.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(root)
             .margin(12)
+            // Half of the last label on the x axis.
+            .margin_right(30)
             .x_label_area_size(46)
             .y_label_area_size(64)
             .build_cartesian_2d(range, y_of(axes.y_range.start)..y_of(axes.y_range.end))?;
-        let label = |at: f64, log: bool| {
-            let value = if log { 10.0_f64.powf(at) } else { at };
-            if value.abs() < 10.0 && value.fract().abs() > 1e-9 {
-                format!("{value:.1}")
-            } else {
-                thousands(value)
-            }
+        let on_axis = |at: f64, log: bool, span: f64| {
+            if log { power(at) } else { label(at, span) }
         };
+        let (width, height) = (high - low, axes.y_range.end - axes.y_range.start);
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
             .x_desc(axes.x)
             .y_desc(axes.y)
-            .x_label_formatter(&|x| label(*x, axes.log_x))
-            .y_label_formatter(&|y| label(*y, axes.log_y))
+            .x_label_formatter(&|x| on_axis(*x, axes.log_x, width))
+            .y_label_formatter(&|y| on_axis(*y, axes.log_y, height))
             .label_style((FONT, AXIS_FONT))
             .draw()?;
         for line in lines {
@@ -189,6 +187,22 @@ fn draw(size: (u32, u32), paint: impl FnOnce(&Area<'_>) -> Result<(), Failure>) 
     Ok(svg)
 }
 
+/// A number on an axis that is `span` long: with decimals where whole numbers would all be the same.
+fn label(value: f64, span: f64) -> String {
+    let decimals = (2.0 - span.log10().floor()).clamp(0.0, 6.0) as usize;
+    if span >= 10.0 { thousands(value) } else { format!("{value:.decimals$}") }
+}
+
+/// Ten to the `exponent`.
+fn power(exponent: f64) -> String {
+    let value = 10.0_f64.powf(exponent);
+    if value < 10.0 && value.fract().abs() > 1e-9 {
+        format!("{value:.1}")
+    } else {
+        thousands(value)
+    }
+}
+
 /// A number with a comma between thousands.
 pub(crate) fn thousands(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
@@ -205,6 +219,18 @@ pub(crate) fn thousands(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_axis_has_decimals() {
+        for (value, span, expected) in [
+            (120.0, 500.0, "120"),
+            (0.25, 1.5, "0.25"),
+            (0.05, 0.3, "0.050"),
+            (1e-4, 1e-3, "0.00010"),
+        ] {
+            assert_eq!(label(value, span), expected);
+        }
+    }
 
     #[test]
     fn thousands_are_set_apart() {

@@ -10,6 +10,7 @@
 //!   and how good it is.
 //! - [`PolicyMemory`], [`PolicyDistillation`], [`PolicyLoss`]: a large policy made small, through a
 //!   replay buffer that holds what the teacher said.
+//! - [`OnlineDistillation`]: the same while the teacher is still learning.
 //! - [`Dqn::remember_all`], [`Dqn::learn_offline`], [`fitted_q_evaluation`], [`ImportanceSampling`]:
 //!   learning from recorded data, and judging what was learned without an environment.
 //! - [`Error`]: everything that can go wrong.
@@ -27,6 +28,7 @@ mod learn;
 mod memory;
 mod off_policy;
 mod offline;
+mod online_distillation;
 mod optimism;
 mod pending;
 mod policy;
@@ -53,6 +55,7 @@ pub use fitted_q::fitted_q_evaluation;
 pub use learn::Update;
 pub use memory::Transition;
 pub use off_policy::{ImportanceSampling, Recorded};
+pub use online_distillation::OnlineDistillation;
 pub use optimism::Optimism;
 pub use policy::{EpsilonGreedy, Greedy, Policy, evaluate};
 pub use policy_distillation::{Distilled, PolicyDistillation};

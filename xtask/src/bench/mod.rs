@@ -21,7 +21,7 @@ use anyhow::{Result, ensure};
 
 use case::{Case, Group};
 use measure::{Bandwidth, Row};
-use peer::Peer;
+pub(crate) use peer::{Peer, Prepared, Program, Source};
 
 use crate::{interrupt, output};
 

@@ -40,6 +40,15 @@ impl Source {
         Self { program, needs: "PyTorch, on Linux a download of 3 GB" }
     }
 
+    /// Whether a Python peer is there, so that nobody has to wait for its installation.
+    pub(crate) fn is_installed(&self) -> bool {
+        match self.program {
+            Program::Python { environment, .. } => Environment::new(&peers(), environment)
+                .is_ok_and(|environment| environment.is_installed()),
+            Program::Rust { .. } => false,
+        }
+    }
+
     /// The command that starts it; installs or builds it first, if need be.
     fn command(&self) -> Result<Command> {
         let peers = peers();
@@ -140,33 +149,52 @@ fn peers() -> PathBuf {
 /// be; `needs` says what is then installed.
 pub(crate) fn script(file: &str, environment: &str, needs: &str) -> Result<Command> {
     let peers = peers();
-    let mut command = Command::new(python(&peers, environment, needs)?);
+    let mut command = Command::new(Environment::new(&peers, environment)?.python(needs)?);
     command.arg(peers.join(file));
     Ok(command)
 }
 
-/// The Python of a virtual environment that has what `requirements-NAME.txt` pins; made under
-/// `target/peers/` if it is not there or has something else. Groups whose peers have nothing in common
-/// have each their own, so that whoever measures one need not install the peers of the others.
-fn python(peers: &Path, name: &str, needs: &str) -> Result<PathBuf> {
-    let folder = peers.join("../../target/peers").join(name);
-    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let requirements = peers.join(format!("requirements-{name}.txt"));
-    let wanted = std::fs::read_to_string(&requirements)
-        .with_context(|| format!("{} cannot be read", requirements.display()))?;
-    let stamp = folder.join(STAMP);
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
+/// A virtual environment under `target/peers/` that has what `requirements-NAME.txt` pins. Groups whose
+/// peers have nothing in common have each their own, so that whoever measures one need not install the
+/// peers of the others.
+struct Environment {
+    folder: PathBuf,
+    requirements: PathBuf,
+    wanted: String,
+}
+
+impl Environment {
+    fn new(peers: &Path, name: &str) -> Result<Self> {
+        let folder = peers.join("../../target/peers").join(name);
+        let requirements = peers.join(format!("requirements-{name}.txt"));
+        let wanted = std::fs::read_to_string(&requirements)
+            .with_context(|| format!("{} cannot be read", requirements.display()))?;
+        Ok(Self { folder, requirements, wanted })
     }
-    eprintln!("installing in {}: {needs}", folder.display());
-    let started = Instant::now();
-    let base = if cfg!(windows) { "python" } else { "python3" };
-    run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    run(Command::new(&python).args(pip).arg(&requirements))?;
-    std::fs::write(&stamp, wanted)?;
-    eprintln!("installed in {:.0} s", started.elapsed().as_secs_f64());
-    Ok(python)
+
+    /// Whether it is there and has nothing else.
+    fn is_installed(&self) -> bool {
+        let stamp = self.folder.join(STAMP);
+        std::fs::read_to_string(stamp).is_ok_and(|installed| installed == self.wanted)
+    }
+
+    /// Its Python; installed first if need be.
+    fn python(&self, needs: &str) -> Result<PathBuf> {
+        let Self { folder, requirements, wanted } = self;
+        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+        if self.is_installed() {
+            return Ok(python);
+        }
+        eprintln!("installing in {}: {needs}", folder.display());
+        let started = Instant::now();
+        let base = if cfg!(windows) { "python" } else { "python3" };
+        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(folder))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(Command::new(&python).args(pip).arg(requirements))?;
+        std::fs::write(folder.join(STAMP), wanted)?;
+        eprintln!("installed in {:.0} s", started.elapsed().as_secs_f64());
+        Ok(python)
+    }
 }
 
 /// The program of a package, built under `target/peers/` as its lock file says.

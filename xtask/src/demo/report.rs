@@ -1,7 +1,7 @@
 //! The demo's report: one page that needs nothing but itself.
 
 use anyhow::Result;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::DemoResult;
 use super::cart_pole::{CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
@@ -9,37 +9,24 @@ use super::digits::{Comparison, Difference, DigitsResult, in_points};
 use super::latency::Cost;
 use super::tables::verdict;
 use super::{curves, pictures};
+use crate::page::{self, plot};
 use crate::plots::{self, Axes, BLUE, GREY, Line, ORANGE, Style, thousands};
-
-const STYLE: &str = include_str!("report.css");
 
 /// The page as HTML.
 pub(crate) fn page(result: &DemoResult) -> Result<String> {
     let (digits, cart_pole) = (&result.digits, &result.cart_pole);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Reflux demo" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { main {
-                h1 { "Reflux: distil and replay" }
-                p.soft {
-                    "Version " (result.version) ", seed " (result.seed)
-                    @if result.quick { ", the quick form" }
-                    ", " (format!("{:.0}", result.seconds)) " seconds on this machine. Printed by "
-                    code { "cargo xtask demo" } "."
-                }
-                (summary(digits, cart_pole))
-                (digits_section(digits)?)
-                (cart_pole_section(cart_pole)?)
-            } }
+    let body = html! {
+        p.soft {
+            "Version " (result.version) ", seed " (result.seed)
+            @if result.quick { ", the quick form" }
+            ", " (format!("{:.0}", result.seconds)) " seconds on this machine. Printed by "
+            code { "cargo xtask demo" } "."
         }
+        (summary(digits, cart_pole))
+        (digits_section(digits)?)
+        (cart_pole_section(cart_pole)?)
     };
-    Ok(page.into_string())
+    Ok(page::page("Reflux demo", "Reflux: distil and replay", &body))
 }
 
 /// The three results that matter, as cards.
@@ -317,25 +304,4 @@ fn sizes_plot(result: &CartPoleResult) -> Result<Markup> {
     let axes =
         Axes { x: "parameters", y: "mean return", y_range: 0.0..520.0, log_x: true, log_y: false };
     plot(&axes, &lines)
-}
-
-/// A plot with its legend above it.
-fn plot(axes: &Axes, lines: &[Line]) -> Result<Markup> {
-    let named = || lines.iter().filter(|line| line.style != Style::Cloud);
-    Ok(html! {
-        div.legend {
-            @for line in named() {
-                span {
-                    i.dashed[line.style == Style::Dashed] style=(colour(line)) {}
-                    (line.name)
-                }
-            }
-        }
-        (PreEscaped(plots::lines(axes, lines)?))
-    })
-}
-
-fn colour(line: &Line) -> String {
-    let plotters::style::RGBColor(red, green, blue) = line.colour;
-    format!("color:rgb({red},{green},{blue})")
 }
