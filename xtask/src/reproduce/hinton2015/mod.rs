@@ -5,7 +5,7 @@ mod bias;
 mod networks;
 mod page;
 
-use std::time::Instant;
+use std::cell::Cell;
 
 use anyhow::Result;
 use ndarray::{Axis, s};
@@ -33,10 +33,14 @@ pub(crate) struct Args {
     /// Passes over the training set for the teacher, of which there is one
     #[arg(long, default_value_t = 60)]
     teacher_epochs: usize,
-    /// Passes over the training set for each student; of another transfer set as many more or fewer
-    /// as make the same number of steps
-    #[arg(long, default_value_t = 40)]
+    /// Passes over the training set for a student that has labels alone, or a transfer set that lacks
+    /// digits: as many more of those as make the same number of steps
+    #[arg(long, default_value_t = 20)]
     student_epochs: usize,
+    /// Passes for a student with a transfer set of all digits, of which soft targets bear more than
+    /// labels; with copies as many fewer as make the same number of steps
+    #[arg(long, default_value_t = 60)]
+    distilled_epochs: usize,
     /// The temperature of the soft targets
     #[arg(long, default_value_t = 20.0)]
     temperature: f64,
@@ -123,8 +127,7 @@ struct Corrected {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (train, test) = mnist(&args.mnist.data)?;
     let folder = args.common.folder("hinton2015")?;
-    let start = Instant::now();
-    let networks = Networks { args, folder: &folder, train: &train };
+    let networks = Networks { args, folder: &folder, train: &train, seconds: Cell::new(0.0) };
     let teacher = networks.teacher()?;
     let mut outcomes: Vec<Outcome> = Vec::new();
     outcomes.resize_with(args.common.seeds as usize, Outcome::default);
@@ -146,7 +149,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    let page = page::page(args, errors(&teacher, &test)?, &outcomes, &test, start.elapsed());
+    let errors_of_teacher = errors(&teacher, &test)?;
+    let page = page::page(args, errors_of_teacher, &outcomes, &test, networks.seconds.get());
     args.common.publish("hinton2015", &page, &[])
 }
 
