@@ -83,7 +83,7 @@ fn a_student_of_a_tenth_plays_as_well_as_its_teacher() {
     // Not over what is there, unless that is wanted; one seed is one student.
     let parts = ["error: student holds a policy: --overwrite replaces it"];
     assert_refused(&[QUICK, &["--size", "10%"]].concat(), path, &parts);
-    let student = || std::fs::read(path.join("student/policy.safetensors")).unwrap();
+    let student = || Mlp::load(path.join("student/policy.safetensors")).unwrap();
     let before = student();
     report(&distil(&["--size", "10%", "--overwrite"], path), &path.join("student"));
     assert!(student() == before);
