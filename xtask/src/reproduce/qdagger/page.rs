@@ -47,8 +47,11 @@ pub(super) fn publish(
     page.push('\n');
     page.push_str(&returns_table(curves)?);
     page.push_str(
-        "\nThe paper has no numbers for CartPole; on Atari it reports the same order: QDagger above \
-         kickstarting above learning from scratch.\n",
+        "\nThe paper has no numbers for CartPole; on Atari it reports the same order of the three. What is \
+         not in it: students that have a teacher are soon good and do not stay so. At 50,000 steps those \
+         from scratch are as good or better; the divergence makes preferences of values, and temporal \
+         differences undo that when the teacher's weight is gone. So keep the best policy \
+         (`Run::with_evaluation`).\n",
     );
     args.common.publish("qdagger", &page, &[(IMAGE.to_owned(), plot(teacher_return, curves)?)])
 }
