@@ -76,7 +76,7 @@ fn documented(text: &str) -> Needs {
     for (_, line) in prose(text) {
         if let Some(heading) = line.strip_prefix("## ") {
             package = heading.to_owned();
-        } else if let Some((name, when)) = row(line) {
+        } else if let (true, Some((name, when))) = (package.starts_with("reflux-"), row(line)) {
             needs.insert((package.clone(), name), when);
         }
     }
@@ -124,9 +124,11 @@ mod tests {
 
     #[test]
     fn a_row_counts_below_its_heading_and_with_a_reason() {
-        let text = "## a\n| dependency | when | for |\n| --- | --- | --- |\n| `x` | always | powers |\n\
-                    | `y` | always | |\n## b\n| `x` | `f` | sums |\n";
-        assert_eq!(documented(text), needs(&[("a", "x", "always"), ("b", "x", "`f`")]));
+        let text = "## reflux-a\n| dependency | when | for |\n| --- | --- | --- |\n\
+                    | `x` | always | powers |\n| `y` | always | |\n\
+                    ## reflux-b\n| `x` | `f` | sums |\n## Counts\n| `x` | 1 | 2 |\n";
+        let rows = [("reflux-a", "x", "always"), ("reflux-b", "x", "`f`")];
+        assert_eq!(documented(text), needs(&rows));
     }
 
     #[test]
