@@ -8,6 +8,8 @@ mod interrupt;
 mod output;
 mod progress;
 mod reproduce;
+#[allow(dead_code)] // Until the first page with intervals.
+mod statistics;
 
 use std::process::ExitCode;
 

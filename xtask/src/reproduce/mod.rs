@@ -4,9 +4,11 @@ mod der;
 mod hinton2015;
 mod jitter;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+
+use crate::output;
 
 /// The options of `cargo xtask reproduce`.
 #[derive(Debug, clap::Args)]
@@ -28,18 +30,43 @@ enum Paper {
 /// What every reproduction is told.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Common {
-    /// The folder with the four files of MNIST
-    #[arg(long)]
-    data: PathBuf,
     /// How often everything is done, each time from another seed
     #[arg(long, default_value_t = 3)]
     seeds: u64,
-    /// Networks that are ready are kept here, and not trained again
+    /// Networks and runs that are ready are kept here, and not trained again
     #[arg(long, default_value = "target/reproduce")]
     out: PathBuf,
     /// Write the results into the book, docs/src, and not only to the terminal
     #[arg(long)]
     write: bool,
+}
+
+impl Common {
+    /// The folder in which the reproduction `name` keeps what is ready.
+    fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.out.join(name);
+        output::prepare_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// Shows the page of the reproduction `name`, and writes it into the book if that is wanted.
+    fn publish(&self, name: &str, page: &str) -> Result<()> {
+        println!("{page}");
+        if self.write {
+            let path = Path::new("docs/src").join(format!("reproduced-{name}.md"));
+            output::write(&path, page)?;
+            println!("written to {}", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// What reproductions on MNIST are told besides.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Mnist {
+    /// The folder with the four files of MNIST
+    #[arg(long)]
+    data: PathBuf,
 }
 
 /// Runs the reproduction.

@@ -9,7 +9,7 @@ mod published;
 mod task;
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Axis;
@@ -21,7 +21,7 @@ use reflux_distill::{DarkExperienceReplay, Interval};
 use reflux_nn::data::{Dataset, mnist};
 use reflux_nn::{Init, Mlp, MlpConfig, Sgd, accuracy};
 
-use super::Common;
+use super::{Common, Mnist};
 use crate::progress::{Progress, Task as Bar};
 use crate::{interrupt, output};
 use published::{Method, Settings, published, settings};
@@ -34,6 +34,8 @@ const TASKS: usize = 20;
 /// The options of `cargo xtask reproduce der`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    mnist: Mnist,
     #[command(flatten)]
     common: Common,
     /// How many tasks there are; the paper has 20
@@ -78,9 +80,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             "the paper has settings for buffers of 200, 500 and 5120, not of {buffer}"
         );
     }
-    let (train, test) = mnist(&args.common.data)?;
-    let folder = args.common.out.join("der");
-    output::prepare_folder(&folder)?;
+    let (train, test) = mnist(&args.mnist.data)?;
+    let folder = args.common.folder("der")?;
     let rows = if args.quick { 10_000.min(train.len()) } else { train.len() };
     let plan = Plan { train: &train, test: &test, tasks, rows, folder: &folder };
     let runs = runs(&buffers, args.common.seeds);
@@ -92,13 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     bar.finish(format!("{} runs", runs.len()));
     let comparable = tasks == TASKS && rows == train.len();
     let page = page(args, &plan, &runs, &accuracies, comparable)?;
-    println!("{page}");
-    if args.common.write {
-        let path = PathBuf::from("docs/src/reproduced-der.md");
-        output::write(&path, &page)?;
-        println!("written to {}", path.display());
-    }
-    Ok(())
+    args.common.publish("der", &page)
 }
 
 /// Without a memory once, with one for each of its sizes.

@@ -5,7 +5,6 @@ mod bias;
 mod networks;
 mod page;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -14,14 +13,15 @@ use reflux_distill::SoftTargets;
 use reflux_nn::data::{Dataset, mnist};
 use reflux_nn::{Mlp, argmax};
 
-use super::Common;
-use crate::output;
+use super::{Common, Mnist};
 use bias::best_bias;
 use networks::Networks;
 
 /// The options of `cargo xtask reproduce hinton2015`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    mnist: Mnist,
     #[command(flatten)]
     common: Common,
     /// Passes over the training set for the teacher
@@ -99,9 +99,8 @@ struct Corrected {
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let (train, test) = mnist(&args.common.data)?;
-    let folder = args.common.out.join("hinton2015");
-    output::prepare_folder(&folder)?;
+    let (train, test) = mnist(&args.mnist.data)?;
+    let folder = args.common.folder("hinton2015")?;
     let start = Instant::now();
     let mut outcomes = Vec::new();
     for seed in 0..args.common.seeds {
@@ -109,13 +108,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         outcomes.push(outcome(&networks, &test)?);
     }
     let page = page::page(args, &outcomes, &test, start.elapsed());
-    println!("{page}");
-    let path = PathBuf::from("docs/src/reproduced-hinton2015.md");
-    if args.common.write {
-        output::write(&path, &page)?;
-        println!("written to {}", path.display());
-    }
-    Ok(())
+    args.common.publish("hinton2015", &page)
 }
 
 fn outcome(networks: &Networks<'_>, test: &Dataset) -> Result<Outcome> {
