@@ -1,8 +1,11 @@
 //! `cargo xtask reproduce NAME`: a paper's table beside ours.
 
+mod buffer_size;
+mod chart;
 mod der;
 mod hinton2015;
 mod jitter;
+mod sweep_digits;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +28,13 @@ enum Paper {
     /// Learning one task after another without forgetting the first: DER and DER++ on permuted and
     /// rotated MNIST (Buzzega et al. 2020, arXiv:2004.07211, table 2)
     Der(der::Args),
+    /// How large a replay buffer should be, and how often to learn from it: DQN on CartPole-v1 and
+    /// Acrobot-v1, the figures of the guide (after Zhang & Sutton 2017, arXiv:1712.01275, and Fedus et
+    /// al. 2020, arXiv:2007.06700)
+    BufferSize(buffer_size::Args),
+    /// What temperature, alpha, labels, student and teacher do, on the digits that come with Reflux: the
+    /// figures of the guide
+    SweepDigits(sweep_digits::Args),
 }
 
 /// What every reproduction is told.
@@ -75,5 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.paper {
         Paper::Hinton2015(args) => hinton2015::run(args),
         Paper::Der(args) => der::run(args),
+        Paper::BufferSize(args) => buffer_size::run(args),
+        Paper::SweepDigits(args) => sweep_digits::run(args),
     }
 }
