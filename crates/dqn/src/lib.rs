@@ -67,3 +67,12 @@ pub use values::Values;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct WorkspaceReadme;
+
+/// The programs in the chapters of the book, likewise: this crate knows all the others.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/src/soft-targets.md")]
+    struct SoftTargets;
+    #[doc = include_str!("../../../docs/src/distillation-or-transfer.md")]
+    struct DistillationOrTransfer;
+}
