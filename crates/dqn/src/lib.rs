@@ -75,4 +75,12 @@ mod guide {
     struct SoftTargets;
     #[doc = include_str!("../../../docs/src/distillation-or-transfer.md")]
     struct DistillationOrTransfer;
+    #[doc = include_str!("../../../docs/src/replay.md")]
+    struct Replay;
+    #[doc = include_str!("../../../docs/src/buffer-size.md")]
+    struct BufferSize;
+    #[doc = include_str!("../../../docs/src/prioritized-or-uniform.md")]
+    struct PrioritizedOrUniform;
+    #[doc = include_str!("../../../docs/src/offline.md")]
+    struct Offline;
 }
