@@ -83,4 +83,8 @@ mod guide {
     struct PrioritizedOrUniform;
     #[doc = include_str!("../../../docs/src/offline.md")]
     struct Offline;
+    #[doc = include_str!("../../../docs/src/together.md")]
+    struct Together;
+    #[doc = include_str!("../../../docs/src/from-another-framework.md")]
+    struct FromAnotherFramework;
 }
