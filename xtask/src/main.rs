@@ -1,15 +1,22 @@
-//! The chores of the Reflux workspace: `cargo xtask demo`, `distill`, `bench`, `test`, `ci`, `miri`.
+//! The chores of the Reflux workspace, and its programs for those who have data or a task: `cargo xtask
+//! --help` lists them.
 
 mod bench;
 mod checks;
 mod demo;
 mod distill;
+mod distill_policy;
+mod eval;
 mod interrupt;
 mod output;
+mod page;
+mod plots;
+mod policy;
 mod progress;
 mod reproduce;
-#[allow(dead_code)] // Until the first page with intervals.
 mod statistics;
+mod train;
+mod widths;
 
 use std::process::ExitCode;
 
@@ -17,6 +24,9 @@ use clap::{Parser, Subcommand};
 
 /// What a shell reports for a program that Ctrl-C has ended.
 const INTERRUPTED: u8 = 130;
+
+/// What clap itself reports for arguments that cannot be used.
+const USAGE: u8 = 2;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, about, long_about = None)]
@@ -32,6 +42,12 @@ enum Command {
     Demo(demo::Args),
     /// Distil a classifier of your own data into a smaller one, and see whether it was worth it
     Distill(Box<distill::Args>),
+    /// Train a deep Q-network in one of the environments; a training can be interrupted and goes on
+    Train(Box<train::Args>),
+    /// How good a trained policy is, without exploration
+    Eval(eval::Args),
+    /// Distil a trained policy into a network that is a fraction of its size
+    DistillPolicy(distill_policy::Args),
     /// How fast we are and, with --peers, how fast others are at the same work in the same run
     Bench(bench::Args),
     /// A paper's table beside ours, computed anew
@@ -40,18 +56,47 @@ enum Command {
     Test,
     /// What continuous integration runs: tests, formatting, clippy, documentation
     Ci,
+    /// Programs that use one crate each, as a stranger would: built, run, and with --measure weighed
+    Consumers(checks::ConsumersArgs),
+    /// Whether every measured number in the documents has a command that prints it
+    Claims(checks::ClaimsArgs),
+    /// Whether every link inside of the repository leads somewhere
+    Links,
+    /// Whether there is a well-known misspelling in code or text; needs typos
+    Spelling,
+    /// Whether every dependency of our crates has a reason, which docs/src/dependencies.md gives
+    Dependencies,
+    /// Whether each crate can be published, and how large it is
+    Package(checks::PackageArgs),
+    /// Licences and known flaws of dependencies, and changes that would break users; needs cargo-deny
+    /// and cargo-semver-checks
+    Audit(checks::AuditArgs),
     /// The unsafe code of the replay buffers under Miri, which needs a nightly toolchain
     Miri,
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let result = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Distill(args) => distill::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::DistillPolicy(args) => distill_policy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Reproduce(args) => reproduce::run(&args),
         Command::Test => checks::test(),
         Command::Ci => checks::ci(),
+        Command::Consumers(args) => checks::consumers(&args),
+        Command::Claims(args) => checks::claims(&args),
+        Command::Links => checks::links(),
+        Command::Spelling => checks::spelling(),
+        Command::Dependencies => checks::dependencies(),
+        Command::Package(args) => checks::package(&args),
+        Command::Audit(args) => checks::audit(&args),
         Command::Miri => checks::miri(),
     };
     match result {
@@ -61,9 +106,23 @@ fn main() -> ExitCode {
             ExitCode::from(INTERRUPTED)
         }
         Err(error) => {
-            // One line, however deep the cause.
+            // In one line, however deep the cause.
             eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Help goes to standard output; arguments that cannot be used are told in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    eprintln!("{}; --help says more", told.collect::<Vec<_>>().join(" "));
+    ExitCode::from(USAGE)
 }

@@ -3,6 +3,10 @@
 
 #[path = "cli/distill.rs"]
 mod distill;
+#[path = "cli/distill_policy.rs"]
+mod distill_policy;
+#[path = "cli/train.rs"]
+mod train;
 
 use std::path::Path;
 use std::process::{Command, Output};

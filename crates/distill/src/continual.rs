@@ -7,13 +7,13 @@
 //!
 //! The buffer keeps a uniform sample of everything that has come (a reservoir): the input, its label,
 //! and the logits that the network gave when it came. Buzzega et al. 2020, "Dark experience for
-//! general continual learning", arXiv:2004.07211, algorithms 1 and 2; the mean square is over classes,
-//! as in the authors' code.
+//! general continual learning", arXiv:2004.07211, algorithms 1 and 2. As in the authors' code the mean
+//! square is over classes, and a replayed batch holds no example twice.
 
 use ndarray::ArrayRef2;
 use rand::Rng;
 use reflux_nn::{Mlp, Optimizer, Workspace};
-use reflux_replay::{Batch, Buffer, Column, Reservoir, Schema, Uniform};
+use reflux_replay::{Batch, Buffer, Column, Reservoir, Schema, WithoutReplacement};
 use reflux_softmax::{CrossEntropy, LogitMse};
 
 use crate::{Error, Result, Schedule};
@@ -46,7 +46,7 @@ use crate::{Error, Result, Schedule};
 /// ```
 #[derive(Debug)]
 pub struct DarkExperienceReplay {
-    buffer: Buffer<Uniform>,
+    buffer: Buffer<WithoutReplacement>,
     columns: Columns,
     alpha: f64,
     beta: f64,
@@ -81,7 +81,7 @@ impl DarkExperienceReplay {
         };
         let builder = Buffer::builder(schema, capacity).with_eviction(Reservoir::new(seed));
         Ok(Self {
-            buffer: builder.build(Uniform::new())?,
+            buffer: builder.build(WithoutReplacement::within_batches())?,
             columns,
             alpha: 0.5,
             beta: 0.0,
@@ -137,7 +137,7 @@ impl DarkExperienceReplay {
     }
 
     /// What is remembered: the columns `input`, `logits` and `label`.
-    pub fn buffer(&self) -> &Buffer<Uniform> {
+    pub fn buffer(&self) -> &Buffer<WithoutReplacement> {
         &self.buffer
     }
 

@@ -25,6 +25,8 @@
     feature = "continual",
     doc = "- [`DarkExperienceReplay`]: one task after another, without forgetting the first."
 )]
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "continual")]
 mod continual;

@@ -62,22 +62,30 @@ impl<S: Sampler> Dqn<S> {
         let (values, actions) = (self.config.values(), self.online.actions());
         let mlp = self.online.mlp();
         let undecided = |chosen: &usize| *chosen == actions;
+        // None without optimism, so that the slices below are empty.
+        let bonuses = &mut self.scratch.bonuses;
+        if let Some(tried) = &self.tried {
+            tried.bonuses(observations, bonuses);
+        }
+        let mut bonuses = bonuses.chunks_exact(actions);
         let packs = self.config.train_every() >= STEPS_THAT_PAY_FOR_PACKING;
         if packs && self.config.noisy().is_none() {
             let actor = self.scratch.actor.get_or_insert_with(|| Predictor::new(mlp));
             self.scratch.outputs.resize(mlp.config().outputs(), 0.0);
             for (row, chosen) in observations.rows().into_iter().zip(chosen) {
+                let bonuses = bonuses.next().unwrap_or_default();
                 if undecided(chosen) {
                     let row = row.to_slice().unwrap_or_default();
                     actor.predict_row(row, &mut self.scratch.outputs)?;
-                    *chosen = values.best(&self.scratch.outputs);
+                    *chosen = values.best_with(&self.scratch.outputs, bonuses);
                 }
             }
         } else {
             let outputs = mlp.forward_train(observations, &mut self.scratch.online, rng)?;
             for (row, chosen) in outputs.rows().into_iter().zip(chosen) {
+                let bonuses = bonuses.next().unwrap_or_default();
                 if undecided(chosen) {
-                    *chosen = values.best(row.to_slice().unwrap_or_default());
+                    *chosen = values.best_with(row.to_slice().unwrap_or_default(), bonuses);
                 }
             }
         }

@@ -7,6 +7,7 @@ use reflux_nn::{Adam, Mlp, Predictor, Workspace};
 use reflux_replay::{Batch, Buffer, Sampler};
 
 use crate::memory::Memory;
+use crate::optimism::Tried;
 use crate::policy::Greedy;
 use crate::{DqnConfig, Error, QNetwork, Result, Transition};
 
@@ -56,6 +57,8 @@ pub struct Dqn<S> {
     pub(crate) target: QNetwork,
     pub(crate) adam: Adam,
     pub(crate) memory: Memory<S>,
+    /// For an optimist.
+    pub(crate) tried: Option<Tried>,
     pub(crate) scratch: Scratch,
     pub(crate) steps: u64,
     pub(crate) updates: u64,
@@ -73,6 +76,8 @@ pub(crate) struct Scratch {
     /// `[batch, atoms]`
     pub(crate) targets: Vec<f32>,
     pub(crate) priorities: Vec<f32>,
+    /// Of what has seldom been tried, `[batch · actions]`; empty without optimism.
+    pub(crate) bonuses: Vec<f32>,
     /// The online network as it is now, packed for acting.
     pub(crate) actor: Option<Predictor>,
     /// What that says about an observation.
@@ -87,7 +92,7 @@ impl<S: Sampler> Dqn<S> {
     /// # Errors
     ///
     /// [`Error::Nn`] for no actions or a network that cannot be, [`Error::Replay`] for a buffer that
-    /// does not fit in memory.
+    /// does not fit in memory, [`Error::Length`] for an optimist with other widths of cells.
     pub fn new<R: Rng + ?Sized>(
         observation_len: usize,
         actions: usize,
@@ -103,11 +108,17 @@ impl<S: Sampler> Dqn<S> {
     /// An agent that has seen and learned nothing.
     pub(crate) fn from_parts(config: DqnConfig, network: Mlp, memory: Memory<S>) -> Result<Self> {
         let online = QNetwork::new(network, config.values())?;
+        let (observation_len, actions) = (online.mlp().config().inputs(), online.actions());
+        let tried = config
+            .optimism()
+            .map(|optimism| Tried::new(optimism.clone(), observation_len, actions))
+            .transpose()?;
         Ok(Self {
             target: online.clone(),
             online,
             adam: Adam::new(config.learning_rate())?,
             memory,
+            tried,
             scratch: Scratch::default(),
             steps: 0,
             updates: 0,
@@ -151,6 +162,9 @@ impl<S: Sampler> Dqn<S> {
     /// As [`remember`](Self::remember), and [`Error::Replay`] for an actor that there is not.
     pub fn remember_from(&mut self, actor: usize, transition: &Transition<'_>) -> Result<()> {
         self.memory.push(actor, transition)?;
+        if let Some(tried) = &mut self.tried {
+            tried.add(transition.observation, transition.action);
+        }
         self.steps += 1;
         Ok(())
     }
@@ -300,6 +314,80 @@ mod tests {
         for (got, expected) in agent.network().parameters().iter().zip([0.0, 0.125, 0.0, 0.125]) {
             assert!((got - expected).abs() < 1e-6, "{:?}", agent.network().parameters());
         }
+    }
+
+    /// An agent with these parameters in both networks that remembers one step, from 1 to 2 by action 1
+    /// with reward ½, after which the episode goes on; γ is ½.
+    fn agent_of(config: DqnConfig, parameters: &[f32]) -> Dqn<Uniform> {
+        let config = config.with_hidden(&[]).unwrap().with_batch_size(1).unwrap();
+        let config = config.with_gamma(0.5).unwrap().with_learning_rate(0.125).unwrap();
+        let mut agent = Dqn::new(1, 2, config, Uniform::new(), &mut rng()).unwrap();
+        agent.online.mlp_mut().parameters_mut().copy_from_slice(parameters);
+        agent.target.mlp_mut().parameters_mut().copy_from_slice(parameters);
+        agent
+            .remember(&Transition {
+                observation: &[1.0],
+                action: 1,
+                reward: 0.5,
+                next_observation: &[2.0],
+                terminated: false,
+                truncated: false,
+                teacher: None,
+            })
+            .unwrap();
+        agent
+    }
+
+    #[test]
+    fn an_update_of_a_dueling_network_worked_by_hand() {
+        // V = s, A = [2s, 4s]. At 1: Q = 1 + [2, 4] − 3 = [0, 2]; at 2: [0, 4], so y = ½ + ½·4.
+        let parameters = [1.0, 2.0, 4.0, 0.0, 0.0, 0.0];
+        let mut agent = agent_of(DqnConfig::new().with_dueling(true), &parameters);
+        let update = agent.learn(&mut rng()).unwrap();
+        assert_eq!((update.mean_q, update.loss), (2.0, 0.125));
+        // δ = −½; Q(1) has the slopes 1 for V, −½ and ½ for the advantages, for weight and bias each.
+        assert!((update.gradient_norm - 0.75_f64.sqrt()).abs() < 1e-6);
+        let expected = [1.125, 1.875, 4.125, 0.125, -0.125, 0.125];
+        for (got, expected) in agent.network().parameters().iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-6, "{:?}", agent.network().parameters());
+        }
+    }
+
+    #[test]
+    fn an_update_of_a_noisy_network_worked_by_hand() {
+        /// Draws the same number always, so that all noise is one number.
+        struct Same;
+        impl rand::RngCore for Same {
+            fn next_u32(&mut self) -> u32 {
+                self.next_u64() as u32
+            }
+            fn next_u64(&mut self) -> u64 {
+                0x9e37_79b9_7f4a_7c15
+            }
+            fn fill_bytes(&mut self, bytes: &mut [u8]) {
+                bytes.fill(0x9e);
+            }
+        }
+        let noisy = || DqnConfig::new().with_noisy(Some(0.5)).unwrap();
+        // Means and sigmas of the weights [1, 2] and biases [2]. A lone σ_b of 1 shows the noise: f(ε).
+        let shows = agent_of(noisy(), &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+        let (one, mut workspace) = (ndarray::array![[1.0_f32]], Workspace::default());
+        let f = shows.online.mlp().forward_train(&one, &mut workspace, &mut Same).unwrap()[[0, 0]];
+        assert!(f.abs() > 0.1, "{f}");
+
+        // μ_W = [1, 2], μ_b = 0, σ_W = [½, 1], σ_b = [1, −1]: w = μ_W + σ_W·f², b = σ_b·f.
+        let mut agent = agent_of(noisy(), &[1.0, 2.0, 0.0, 0.0, 0.5, 1.0, 1.0, -1.0]);
+        let (w, b) = ([1.0 + 0.5 * f * f, 2.0 + f * f], [f, -f]);
+        let update = agent.learn(&mut Same).unwrap();
+        let q = w[1] + b[1];
+        let y = 0.5 + 0.5 * (2.0 * w[0] + b[0]).max(2.0 * w[1] + b[1]);
+        let error = (q - y).abs();
+        let loss = if error <= 1.0 { error * error / 2.0 } else { error - 0.5 };
+        assert!((update.mean_q - f64::from(q)).abs() < 1e-6, "{update:?}");
+        assert!((update.loss - f64::from(loss)).abs() < 1e-6, "{update:?}");
+        // Slopes of Q(1): 1 for μ_W and μ_b, f² for σ_W, f for σ_b.
+        let slopes = (2.0 + f.powi(4) + f * f).sqrt() * error.min(1.0);
+        assert!((update.gradient_norm - f64::from(slopes)).abs() < 1e-6, "{update:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! R = r_1 + γ·r_2 + … + γⁿ⁻¹·r_n,   d = γⁿ, or 0 where the task is over   (Sutton 1988)
 //! a* = argmax_a Q(s', a; θ)                            double (van Hasselt et al. 2016)
 //! a* = argmax_a Q(s', a; θ⁻)                           plain (Mnih et al. 2015)
+//! Q of s' has a bonus in both for what has seldom been tried, if wanted: see `optimism`
 //! y = R + d·Z(s', a*; θ⁻)        Z: the value, or its quantiles or distribution, see `values`
 //! L(θ) = mean over the batch of  w·ℓ(Z(s, a; θ), y)    w: Schaul et al. 2016
 //! ```
@@ -53,7 +54,10 @@ impl<S: Sampler> Dqn<S> {
             judged
         };
         let values = self.config.values();
-        backups(values, &sampled, &chosen, &judged, &mut scratch.targets);
+        if let Some(tried) = &self.tried {
+            tried.bonuses(next, &mut scratch.bonuses);
+        }
+        backups(values, &sampled, &chosen, &judged, &scratch.bonuses, &mut scratch.targets);
 
         // The mean of w·ℓ(Z(s, a; θ), y), and its gradient: only the action taken has one.
         online.forward_train(&sampled.observations, &mut scratch.online, rng)?;
@@ -110,21 +114,26 @@ impl<S: Sampler> Dqn<S> {
 }
 
 /// For each row, `y = R + d·Z(s', a*)`, with a* by `chosen` and Z by `judged`, which are the same for
-/// plain targets.
+/// plain targets; `bonuses`, `[batch · actions]` or none, are added to both.
 fn backups(
     values: Values,
     sampled: &Sampled<'_>,
     chosen: &ArrayView2<'_, f32>,
     judged: &ArrayView2<'_, f32>,
+    bonuses: &[f32],
     targets: &mut Vec<f32>,
 ) {
     let atoms = values.atoms();
     targets.resize(chosen.nrows() * atoms, 0.0);
+    let mut bonuses = bonuses.chunks_exact(chosen.ncols() / atoms);
     let rows = chosen.rows().into_iter().zip(judged.rows()).zip(targets.chunks_exact_mut(atoms));
     for (row, ((chosen, judged), target)) in rows.enumerate() {
-        let best = values.best(chosen.to_slice().unwrap_or_default());
+        let bonuses = bonuses.next().unwrap_or_default();
+        let best = values.best_with(chosen.to_slice().unwrap_or_default(), bonuses);
         let next = &judged.to_slice().unwrap_or_default()[best * atoms..(best + 1) * atoms];
-        values.backup(sampled.rewards[row], sampled.discounts[row], next, target);
+        let (reward, discount) = (sampled.rewards[row], sampled.discounts[row]);
+        let bonus = discount * bonuses.get(best).copied().unwrap_or(0.0);
+        values.backup(reward + bonus, discount, next, target);
     }
 }
 
@@ -150,11 +159,15 @@ mod tests {
         let target = array![[10.0_f32, 20.0], [30.0, 40.0], [50.0, 60.0]];
         let (values, mut got) = (Values::Expected, Vec::new());
         // Plain: the largest of the target network's own values; nothing after a terminal state.
-        backups(values, &sampled, &target.view(), &target.view(), &mut got);
+        backups(values, &sampled, &target.view(), &target.view(), &[], &mut got);
         assert_eq!(got, [1.0 + 0.5 * 20.0, -2.0 + 0.5 * 40.0, 3.0]);
         // Double: the online network chooses, the target network judges. Row 1 differs.
-        backups(values, &sampled, &online.view(), &target.view(), &mut got);
+        backups(values, &sampled, &online.view(), &target.view(), &[], &mut got);
         assert_eq!(got, [1.0 + 0.5 * 20.0, -2.0 + 0.5 * 30.0, 3.0]);
+        // Optimism chooses and counts: 2 + 0 < 1 + 3, 5 + 0 > 4 + 0.5; still nothing after the end.
+        let bonuses = [3.0, 0.0, 0.0, 0.5, 7.0, 7.0];
+        backups(values, &sampled, &online.view(), &target.view(), &bonuses, &mut got);
+        assert_eq!(got, [1.0 + 0.5 * (10.0 + 3.0), -2.0 + 0.5 * 30.0, 3.0]);
     }
 
     #[test]
@@ -173,7 +186,7 @@ mod tests {
         let outputs = array![[0.0_f32, 4.0, 1.0, 5.0]];
         let mut got = Vec::new();
         let values = Values::quantile(2).unwrap();
-        backups(values, &sampled, &outputs.view(), &outputs.view(), &mut got);
+        backups(values, &sampled, &outputs.view(), &outputs.view(), &[], &mut got);
         assert_eq!(got, [1.5, 3.5]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ## Where to look
 //!
-//! - [`DqnConfig`], [`Values`], [`Schedule`]: the settings, with the source of each default.
+//! - [`DqnConfig`], [`Values`], [`Schedule`], [`Optimism`]: the settings, with the source of each default.
 //! - [`Dqn`], [`Transition`], [`Update`]: the agent; [`Dqn::learn`] is the algorithm.
 //! - [`Run`], [`train()`], [`Event`]: the loop around it.
 //! - [`EventSink`], [`JsonLines`], [`Csv`]: what becomes of the events.
@@ -10,9 +10,12 @@
 //!   and how good it is.
 //! - [`PolicyMemory`], [`PolicyDistillation`], [`PolicyLoss`]: a large policy made small, through a
 //!   replay buffer that holds what the teacher said.
+//! - [`OnlineDistillation`]: the same while the teacher is still learning.
 //! - [`Dqn::remember_all`], [`Dqn::learn_offline`], [`fitted_q_evaluation`], [`ImportanceSampling`]:
 //!   learning from recorded data, and judging what was learned without an environment.
 //! - [`Error`]: everything that can go wrong.
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod act;
 mod actors;
@@ -25,6 +28,8 @@ mod learn;
 mod memory;
 mod off_policy;
 mod offline;
+mod online_distillation;
+mod optimism;
 mod pending;
 mod policy;
 mod policy_distillation;
@@ -50,6 +55,8 @@ pub use fitted_q::fitted_q_evaluation;
 pub use learn::Update;
 pub use memory::Transition;
 pub use off_policy::{ImportanceSampling, Recorded};
+pub use online_distillation::OnlineDistillation;
+pub use optimism::Optimism;
 pub use policy::{EpsilonGreedy, Greedy, Policy, evaluate};
 pub use policy_distillation::{Distilled, PolicyDistillation};
 pub use policy_loss::PolicyLoss;
@@ -62,29 +69,3 @@ pub use sinks::{Csv, EventSink, JsonLines};
 pub use tensorboard::TensorBoard;
 pub use train::train;
 pub use values::Values;
-
-/// The programs in the workspace's README, compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct WorkspaceReadme;
-
-/// The programs in the chapters of the book, likewise: this crate knows all the others.
-#[cfg(doctest)]
-mod guide {
-    #[doc = include_str!("../../../docs/src/soft-targets.md")]
-    struct SoftTargets;
-    #[doc = include_str!("../../../docs/src/distillation-or-transfer.md")]
-    struct DistillationOrTransfer;
-    #[doc = include_str!("../../../docs/src/replay.md")]
-    struct Replay;
-    #[doc = include_str!("../../../docs/src/buffer-size.md")]
-    struct BufferSize;
-    #[doc = include_str!("../../../docs/src/prioritized-or-uniform.md")]
-    struct PrioritizedOrUniform;
-    #[doc = include_str!("../../../docs/src/offline.md")]
-    struct Offline;
-    #[doc = include_str!("../../../docs/src/together.md")]
-    struct Together;
-    #[doc = include_str!("../../../docs/src/from-another-framework.md")]
-    struct FromAnotherFramework;
-}

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use ndarray::ArrayRef2;
 use rand::Rng;
 use reflux_nn::{Adam, Mlp, Optimizer, Workspace};
 use reflux_replay::Batch;
@@ -144,20 +145,11 @@ impl PolicyDistillation {
         mut observe: impl FnMut(&Distilled<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         check_length("the student's outputs", memory.actions(), student.config().outputs())?;
-        let mut adam = Adam::new(self.learning_rate)?;
-        let (mut batch, mut workspace) = (Batch::new(), Workspace::new());
+        let (mut learner, mut batch) = (Learner::new(self)?, Batch::new());
         for update in 1..=self.updates {
             memory.sample(self.batch_size, rng, &mut batch)?;
             let (observations, teacher) = memory.columns(&batch)?;
-            student.forward(&observations, &mut workspace)?;
-            let (values, mut gradient) = workspace.outputs_and_gradient_mut();
-            let loss = self.loss.value_and_gradient(&values, &teacher, &mut gradient)?;
-            let loss = f64::from(loss);
-            if !loss.is_finite() {
-                return Err(Error::Diverged { update: update - 1, loss });
-            }
-            student.backward(&observations, &mut workspace)?;
-            adam.step(student.parameters_mut(), workspace.gradients())?;
+            let loss = learner.update(student, &observations, &teacher)?;
             if observe(&Distilled { update, loss, student }).is_break() {
                 break;
             }
@@ -171,6 +163,47 @@ impl PolicyDistillation {
         check_positive("batch size", self.batch_size as u64)?;
         check_above_zero("learning rate", self.learning_rate)?;
         Ok(self)
+    }
+}
+
+/// Updates of one student, with what it takes from one to the next.
+#[derive(Debug)]
+pub(crate) struct Learner {
+    loss: PolicyLoss,
+    adam: Adam,
+    workspace: Workspace,
+    updates: u64,
+}
+
+impl Learner {
+    pub(crate) fn new(distillation: &PolicyDistillation) -> Result<Self> {
+        let (loss, adam) = (distillation.loss, Adam::new(distillation.learning_rate)?);
+        Ok(Self { loss, adam, workspace: Workspace::new(), updates: 0 })
+    }
+
+    /// One step of Adam towards the `teacher`'s values `[batch, actions]` of the `observations`. Returns
+    /// the mean loss before it; one that is not finite is an error, with the student as it was.
+    pub(crate) fn update(
+        &mut self,
+        student: &mut Mlp,
+        observations: &ArrayRef2<f32>,
+        teacher: &ArrayRef2<f32>,
+    ) -> Result<f64> {
+        student.forward(observations, &mut self.workspace)?;
+        let (values, mut gradient) = self.workspace.outputs_and_gradient_mut();
+        let loss = self.loss.value_and_gradient(&values, teacher, &mut gradient)?;
+        let loss = f64::from(loss);
+        if !loss.is_finite() {
+            return Err(Error::Diverged { update: self.updates, loss });
+        }
+        student.backward(observations, &mut self.workspace)?;
+        self.adam.step(student.parameters_mut(), self.workspace.gradients())?;
+        self.updates += 1;
+        Ok(loss)
+    }
+
+    pub(crate) fn updates(&self) -> u64 {
+        self.updates
     }
 }
 

@@ -170,6 +170,21 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
         steps: u64,
         mut observe: impl FnMut(&Dqn<S>, &Event) -> ControlFlow<()>,
     ) -> Result<()> {
+        self.try_train(steps, |agent, event| Ok(observe(agent, event)))
+    }
+
+    /// [`train`](Self::train) with an observer that may fail, such as a student that learns from this
+    /// agent ([`OnlineDistillation`](crate::OnlineDistillation)).
+    ///
+    /// # Errors
+    ///
+    /// As [`train`](Self::train), and what `observe` returns: the run has then taken the step that the
+    /// event is of, and can go on.
+    pub fn try_train(
+        &mut self,
+        steps: u64,
+        mut observe: impl FnMut(&Dqn<S>, &Event) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         let until = self.agent.steps().saturating_add(steps);
         let mut stop = false;
         while self.agent.steps() < until && !stop {
@@ -226,12 +241,12 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
 /// Tells the sinks, then the observer.
 fn tell<S: Sampler>(
     sinks: &mut [Box<dyn EventSink + Send>],
-    observe: &mut impl FnMut(&Dqn<S>, &Event) -> ControlFlow<()>,
+    observe: &mut impl FnMut(&Dqn<S>, &Event) -> Result<ControlFlow<()>>,
     agent: &Dqn<S>,
     event: &Event,
 ) -> Result<ControlFlow<()>> {
     for sink in sinks {
         sink.record(agent.steps(), event)?;
     }
-    Ok(observe(agent, event))
+    observe(agent, event)
 }

@@ -22,6 +22,7 @@ use serde_json::Value;
 
 use crate::actors::Actors;
 use crate::memory::Memory;
+use crate::optimism::Times;
 use crate::pending::Pending;
 use crate::{Dqn, DqnConfig, Error, Event, QNetwork, Result, Run};
 
@@ -55,6 +56,9 @@ struct Header<V, P, R> {
     returns: Vec<f64>,
     lengths: Vec<u64>,
     pending: P,
+    /// What an optimist has tried.
+    #[serde(default)]
+    tried: Option<Times>,
     envs: V,
     rng: R,
 }
@@ -116,6 +120,7 @@ where
             returns: self.actors.returns.clone(),
             lengths: self.actors.lengths.clone(),
             pending: agent.memory.pending(),
+            tried: agent.tried.as_ref().map(|tried| tried.times().clone()),
             envs: &self.actors.envs,
             rng: &self.rng,
         };
@@ -193,6 +198,9 @@ where
         };
         (agent.steps, agent.updates) = (header.steps, header.updates);
         agent.set_teacher_weight(header.teacher_weight)?;
+        if let (Some(tried), Some(times)) = (&mut agent.tried, header.tried) {
+            tried.restore(times)?;
+        }
         let mut actors = Actors::resumed(header.envs);
         let count = actors.returns.len();
         if header.returns.len() != count || header.lengths.len() != count {

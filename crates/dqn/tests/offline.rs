@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_dqn::{Dqn, DqnConfig, Error, fitted_q_evaluation};
 use reflux_nn::Regression;
-use reflux_replay::{Buffer, Schema, Uniform};
+use reflux_replay::{Buffer, NpzReader, NpzWriter, Schema, Uniform};
 
 fn schema() -> Schema {
     let mut schema = Schema::new();
@@ -78,6 +78,18 @@ fn assert_close(got: &Array2<f32>, expected: &Array2<f32>, within: f32) {
 fn recorded_data_gives_the_optimal_values_without_an_environment() {
     let expected = array![[0.25, 0.5], [0.25, 1.0]];
     assert_close(&learned(config(), &recorded(0.5, 500)), &expected, 0.03);
+}
+
+#[test]
+fn data_from_a_file_gives_the_network_that_data_from_memory_gives() {
+    let data = recorded(0.5, 500);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("corridor.npz");
+    NpzWriter::new().save(&data, &path).unwrap();
+    let read = NpzReader::open(&path).unwrap().read(Uniform::new()).unwrap();
+    let got = learned(config(), &read);
+    assert_eq!(got, learned(config(), &data));
+    assert_close(&got, &array![[0.25, 0.5], [0.25, 1.0]], 0.03);
 }
 
 #[test]

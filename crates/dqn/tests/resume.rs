@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use reflux_dqn::{DqnConfig, Error, Evaluation, Event, Run, Schedule, Transition, Values};
+use reflux_dqn::{
+    DqnConfig, Error, Evaluation, Event, Optimism, Run, Schedule, Transition, Values,
+};
 use reflux_envs::{CartPole, TimeLimit};
 use reflux_replay::{Checkpoint, Prioritized, Sampler, Uniform};
 
@@ -80,6 +82,8 @@ fn a_resumed_run_goes_on_exactly_for_every_variant() {
     let categorical = Values::categorical(11, 0.0, 50.0).unwrap();
     check(1, config().with_values(categorical).unwrap(), Uniform::new);
     check(1, config().with_training(40, 20).unwrap(), Uniform::new);
+    let optimism = Optimism::new(5.0).and_then(|optimism| optimism.with_cells(&[0.2])).unwrap();
+    check(2, config().with_optimism(Some(optimism)).unwrap(), Uniform::new);
 }
 
 #[test]

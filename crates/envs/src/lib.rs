@@ -12,6 +12,8 @@
 //!   [`OneHot`].
 //! - [`check_env`]: whether an environment of your own keeps the rules.
 //! - [`Error`]: everything that can go wrong.
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bsuite;
 mod check;

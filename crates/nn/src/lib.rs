@@ -15,6 +15,8 @@
 //! - [`Predictor`]: a network frozen for use, in f32 or 8 bits.
 //! - [`Error`]: everything that can go wrong.
 #![cfg_attr(feature = "datasets", doc = "- [`data`]: the bundled digits, and MNIST from files.")]
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activation;
 mod archive;

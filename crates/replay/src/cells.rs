@@ -81,7 +81,6 @@ macro_rules! elements {
             }
 
             /// Becomes as many rows as these bytes are, which must be whole rows.
-            #[cfg(feature = "npz")]
             pub(crate) fn fill(&mut self, bytes: &[u8], endian: Endian) -> Result<()> {
                 match &mut self.elements {
                     $(Elements::$variant(all) => {
@@ -94,6 +93,7 @@ macro_rules! elements {
                         for (out, &bytes) in all.iter_mut().zip(bytes) {
                             *out = match endian {
                                 Endian::Little => <$type as Portable<SIZE>>::from_le(bytes),
+                                #[cfg(feature = "npz")]
                                 Endian::Big => <$type as Portable<SIZE>>::from_be(bytes),
                             };
                         }
@@ -108,10 +108,8 @@ macro_rules! elements {
             }
         }
 
-        /// Overwrites `bytes` with those of the elements, little-endian.
-        #[cfg(feature = "npz")]
+        /// Adds the bytes of the elements, little-endian.
         pub(crate) fn to_bytes(value: Value<'_>, bytes: &mut Vec<u8>) {
-            bytes.clear();
             match value {
                 $(Value::$variant(value) => {
                     bytes.extend(value.iter().flat_map(|element| element.to_le()));
@@ -123,23 +121,23 @@ macro_rules! elements {
 
 elements!(F32(f32), F64(f64), U8(u8), I32(i32), I64(i64), Bool(bool));
 
-#[cfg(feature = "npz")]
 /// The order of the bytes of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endian {
     Little,
+    /// As numpy's files may have it.
+    #[cfg(feature = "npz")]
     Big,
 }
 
 /// An element in bytes that mean the same on every machine.
-#[cfg(feature = "npz")]
 trait Portable<const SIZE: usize>: Sized {
     fn to_le(&self) -> [u8; SIZE];
     fn from_le(bytes: [u8; SIZE]) -> Self;
+    #[cfg(feature = "npz")]
     fn from_be(bytes: [u8; SIZE]) -> Self;
 }
 
-#[cfg(feature = "npz")]
 macro_rules! portable {
     ($($type:ty),*) => {$(
         impl Portable<{ size_of::<$type>() }> for $type {
@@ -151,17 +149,16 @@ macro_rules! portable {
                 Self::from_le_bytes(bytes)
             }
 
-            fn from_be(bytes: [u8; size_of::<$type>()]) -> Self {
+    #[cfg(feature = "npz")]
+    fn from_be(bytes: [u8; size_of::<$type>()]) -> Self {
                 Self::from_be_bytes(bytes)
             }
         }
     )*};
 }
 
-#[cfg(feature = "npz")]
 portable!(f32, f64, u8, i32, i64);
 
-#[cfg(feature = "npz")]
 impl Portable<1> for bool {
     fn to_le(&self) -> [u8; 1] {
         [u8::from(*self)]
@@ -171,6 +168,7 @@ impl Portable<1> for bool {
         byte != 0
     }
 
+    #[cfg(feature = "npz")]
     fn from_be(bytes: [u8; 1]) -> Self {
         Self::from_le(bytes)
     }

@@ -17,10 +17,11 @@ pub trait Element: sealed::Stored + Copy + Default + fmt::Debug + PartialEq + 's
 pub(crate) mod sealed {
     use super::{Data, Value};
 
-    /// Finds the vector of this type in [`Data`], and makes a [`Value`] of a slice.
+    /// Finds the vector of this type in [`Data`], makes a [`Value`] of a slice, and finds it again.
     pub trait Stored: Sized {
         fn slice(data: &Data) -> Option<&[Self]>;
         fn value(slice: &[Self]) -> Value<'_>;
+        fn of(value: Value<'_>) -> Option<&[Self]>;
     }
 }
 
@@ -305,6 +306,10 @@ macro_rules! elements {
 
                 fn value(slice: &[Self]) -> Value<'_> {
                     Value::$variant(slice)
+                }
+
+                fn of(value: Value<'_>) -> Option<&[Self]> {
+                    if let Value::$variant(slice) = value { Some(slice) } else { None }
                 }
             }
 

@@ -23,6 +23,8 @@
 //! - [`Checkpoint`]: a buffer on disk, to go on with exactly; [`StateWriter`] and [`StateReader`] for
 //!   samplers and evictions of your own.
 //! - [`Error`]: everything that can go wrong.
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;
 mod block;

@@ -9,6 +9,7 @@
 //! arXiv:1710.02298.
 
 use crate::cells::{self, Cells, recycle};
+use crate::checkpoint::{WaitingReader, WaitingWriter, damaged};
 use crate::episode::{self, Number, Real};
 use crate::{Column, Element, Episode, Error, Result, Schema, Sink, Value, memory};
 
@@ -263,6 +264,68 @@ impl NStep {
     pub fn reset(&mut self, environment: usize) -> Result<usize> {
         episode::check_environment(environment, self.windows.len())?;
         Ok(std::mem::take(&mut self.windows[environment]).len)
+    }
+
+    /// The steps that wait, in bytes: to be saved with the buffer, as what
+    /// [`Checkpoint::save`](crate::Checkpoint::save) takes besides it, or elsewhere.
+    pub fn state(&self) -> Vec<u8> {
+        let mut writer = WaitingWriter::new(&self.description());
+        for (environment, window) in self.windows.iter().enumerate() {
+            writer.number(window.len as u64);
+            let rows = || (0..window.len).map(|step| self.row(environment, window.oldest + step));
+            rows().for_each(|row| writer.number(self.rewards[row].to_bits()));
+            for index in self.taken_columns() {
+                rows().for_each(|row| writer.value(self.steps[index].row(row)));
+            }
+        }
+        writer.finish()
+    }
+
+    /// Goes on where another assembler of the same settings was when it gave this
+    /// [`state`](Self::state).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignCheckpoint`] where columns, settings or the number of environments were others;
+    /// [`Error::Format`] for damaged bytes. Nothing is changed then.
+    pub fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let mut reader = WaitingReader::new(state, &self.description())?;
+        let mut new = self.clone();
+        let columns = self.schema.columns();
+        for environment in 0..new.windows.len() {
+            let len = reader.number()?;
+            if len >= self.n as u64 {
+                return Err(damaged("more steps wait than can"));
+            }
+            let (rows, first) = (0..len as usize, environment * self.n);
+            for reward in &mut new.rewards[first..][..rows.len()] {
+                *reward = f64::from_bits(reader.number()?);
+            }
+            for index in self.taken_columns() {
+                let column = reader.rows(len, &columns[index])?;
+                new.steps[index].set_rows(first, rows.clone(), column.rows(rows.clone()));
+            }
+            new.windows[environment] = Window { oldest: 0, len: rows.end };
+        }
+        reader.finish()?;
+        *self = new;
+        Ok(())
+    }
+
+    /// All that two assemblers must have in common for one to go on with what waits in the other.
+    fn description(&self) -> String {
+        let Self { schema, reward, discount, last, n, gamma, windows, .. } = self;
+        let environments = windows.len();
+        format!(
+            "{n} steps, gamma {gamma}, {environments} environments, columns {schema}; \
+             reward {reward}, discount {discount}, from the last step {last:?}"
+        )
+    }
+
+    /// The columns of which steps are kept as they come.
+    fn taken_columns(&self) -> impl Iterator<Item = usize> {
+        let (reward, discount) = (self.reward, self.discount);
+        (0..self.steps.len()).filter(move |&index| index != reward && index != discount)
     }
 
     /// The number of steps of an item.

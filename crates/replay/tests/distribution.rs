@@ -242,6 +242,33 @@ fn without_replacement_every_order_is_as_likely() -> Result<()> {
     Ok(())
 }
 
+/// No pair holds an item twice, every other pair is as likely, whatever came in the batch before.
+#[test]
+fn without_replacement_within_batches_every_pair_is_as_likely() -> Result<()> {
+    let mut buffer = buffer(WithoutReplacement::within_batches())?;
+    push(&mut buffer, 0..5)?;
+    let held: Vec<_> = buffer.items().collect();
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);
+    let mut batch = Batch::new();
+    let (mut pairs, mut next) = (vec![0.0; 25], vec![0.0; 25]);
+    let mut before = 0;
+    for _ in 0..20_000 {
+        buffer.sample(2, rng, &mut batch)?;
+        let [first, second] =
+            [0, 1].map(|at| held.binary_search(&batch.items()[at]).expect("held"));
+        pairs[5 * first + second] += 1.0;
+        next[5 * before + first] += 1.0;
+        before = second;
+    }
+    let different: Vec<f64> =
+        (0..25).filter(|pair| pair % 6 != 0).map(|pair| pairs[pair]).collect();
+    assert_eq!(different.iter().sum::<f64>(), 20_000.0);
+    assert!(statistic(&different, &[1.0; 20]) < LIMIT_19);
+    // The same item may come last in one batch and first in the next: all 25 pairs.
+    assert!(statistic(&next, &[1.0; 25]) < LIMIT_19);
+    Ok(())
+}
+
 /// Every whole sequence is as likely as any other, with two environments taking turns, episodes of
 /// both that end, and the ring's seam somewhere in the middle.
 #[test]

@@ -89,6 +89,10 @@ proptest! {
             buffer.clear();
             // The second environment starts before, and ends after, the first one's episode.
             prop_assert_eq!(play(&mut hindsight, 1, 0..1, false, rng, &mut buffer).unwrap(), 0);
+            // Another process goes on.
+            let state = hindsight.state();
+            hindsight = self::hindsight(buffer.schema(), &columns, strategy, 2).unwrap();
+            hindsight.restore(&state).unwrap();
             play(&mut hindsight, 0, 0..first, true, rng, &mut buffer).unwrap();
             let ends = play(&mut hindsight, 1, 1..second + 1, true, rng, &mut buffer).unwrap();
             let copies = 1 + strategy.goals_per_step();
@@ -129,6 +133,38 @@ proptest! {
             }
         }
     }
+}
+
+/// With what waits and what is remembered, a restored one does what the other would have done.
+#[test]
+fn a_restored_one_goes_on_exactly() -> Result<()> {
+    let (buffer, columns) = buffer()?;
+    let strategy = GoalStrategy::Random(3);
+    let new = || hindsight(buffer.schema(), &columns, strategy, 2)?.with_goal_memory(20);
+    let (mut first, mut scratch) = (new()?, self::buffer()?.0);
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(8);
+    play(&mut first, 0, 0..30, true, rng, &mut scratch)?;
+    play(&mut first, 1, 0..70, false, rng, &mut scratch)?;
+    let state = first.state();
+    let mut second = new()?;
+    for len in 0..state.len() {
+        assert!(matches!(second.restore(&state[..len]), Err(Error::Format { .. })));
+    }
+    second.restore(&state)?;
+    let mut contents = Vec::new();
+    for hindsight in [&mut first, &mut second] {
+        let (mut buffer, mut batch) = (self::buffer()?.0, Batch::new());
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(9);
+        play(hindsight, 1, 70..90, true, rng, &mut buffer)?;
+        buffer.gather(&buffer.items().collect::<Vec<_>>(), &mut batch)?;
+        contents
+            .push((batch.matrix(columns.goal)?.to_owned(), batch.values(columns.step)?.to_vec()));
+    }
+    assert_eq!(contents[0].1.len(), 90 * 4);
+    assert_eq!(contents[0], contents[1]);
+    let mut other = hindsight(buffer.schema(), &columns, GoalStrategy::Final, 2)?;
+    assert!(matches!(other.restore(&state), Err(Error::ForeignCheckpoint { .. })));
+    Ok(())
 }
 
 /// Pearson's statistic of observed counts against equal probabilities.

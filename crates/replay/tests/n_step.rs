@@ -105,6 +105,7 @@ proptest! {
         order in prop::collection::vec(any::<prop::sample::Index>(), 300),
         n in 1_usize..8,
         gamma in 0.1..=1.0_f64,
+        interrupted in 0_usize..300,
     ) {
         // Steps are numbered through, so that an item of two environments would be noticed.
         let mut number = 0;
@@ -116,19 +117,27 @@ proptest! {
         }).collect();
 
         let (schema, columns) = columns().unwrap();
-        let mut buffer = Buffer::new(schema, 1000, Uniform::new()).unwrap();
-        let mut assembler =
-            NStep::new(buffer.schema(), columns.reward, columns.discount, n, gamma)
+        let mut buffer = Buffer::new(schema.clone(), 1000, Uniform::new()).unwrap();
+        let new = || {
+            NStep::new(&schema, columns.reward, columns.discount, n, gamma)
                 .and_then(|steps| steps.with_last(columns.last))
                 .and_then(|steps| steps.with_environments(environments.len()))
-                .unwrap();
+                .unwrap()
+        };
+        let mut assembler = new();
 
         // The environments take turns in a random order; each one's items are in its order.
         let mut queues: Vec<_> = environments.iter().map(|steps| steps.iter()).collect();
         let mut expected = Vec::new();
         let mut taken = vec![0; environments.len()];
         let mut emitted = vec![0; environments.len()];
-        for turn in order {
+        for (index, turn) in order.into_iter().enumerate() {
+            if index == interrupted {
+                // Another process goes on.
+                let state = assembler.state();
+                assembler = new();
+                assembler.restore(&state).unwrap();
+            }
             let environment = turn.index(environments.len());
             let Some(step) = queues[environment].next() else { continue };
             let reward = f64::from(step.reward);
@@ -143,6 +152,32 @@ proptest! {
         }
         assert_close(&contents(&buffer, &columns).unwrap(), &expected);
     }
+}
+
+#[test]
+fn a_state_that_does_not_fit_is_an_error_and_changes_nothing() -> Result<()> {
+    let (schema, columns) = columns()?;
+    let new = |n, gamma| NStep::new(&schema, columns.reward, columns.discount, n, gamma);
+    let mut assembler = new(3, 0.9)?;
+    for number in [1_i64, 2] {
+        let values = [(&number).into(), (&number).into(), (&0.5_f64).into()];
+        assembler.push_with(0, &values, Episode::Continues, |_| Ok::<_, Error>(()))?;
+    }
+    let state = assembler.state();
+    for mut other in [new(4, 0.9)?, new(3, 0.8)?, new(3, 0.9)?.with_environments(2)?] {
+        assert!(matches!(other.restore(&state), Err(Error::ForeignCheckpoint { .. })));
+    }
+    let mut fresh = new(3, 0.9)?;
+    for len in 0..state.len() {
+        assert!(matches!(fresh.restore(&state[..len]), Err(Error::Format { .. })));
+        let mut flipped = state.clone();
+        flipped[len] ^= 1;
+        assert!(matches!(fresh.restore(&flipped), Err(Error::Format { .. })));
+    }
+    assert_eq!(fresh.reset(0)?, 0);
+    fresh.restore(&state)?;
+    assert_eq!(fresh.reset(0)?, 2);
+    Ok(())
 }
 
 #[test]

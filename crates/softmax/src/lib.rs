@@ -12,6 +12,8 @@
 //! - [`Pass`] and [`Reduction`]: weights, the losses of single rows, mean or sum.
 //! - [`Error`]: everything that can be wrong with an input.
 //! - [`Real`]: the trait that stands for `f32` and `f64`.
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(test)]
 mod accuracy;

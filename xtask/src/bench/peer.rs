@@ -40,13 +40,22 @@ impl Source {
         Self { program, needs: "PyTorch, on Linux a download of 3 GB" }
     }
 
+    /// Whether a Python peer is there, so that nobody has to wait for its installation.
+    pub(crate) fn is_installed(&self) -> bool {
+        match self.program {
+            Program::Python { environment, .. } => Environment::new(&peers(), environment)
+                .is_ok_and(|environment| environment.is_installed()),
+            Program::Rust { .. } => false,
+        }
+    }
+
     /// The command that starts it; installs or builds it first, if need be.
     fn command(&self) -> Result<Command> {
-        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+        let peers = peers();
         match self.program {
             Program::Python { module, environment } => {
-                let mut command = Command::new(python(&peers, environment, self.needs)?);
-                command.arg(peers.join("serve.py")).arg(module);
+                let mut command = script("serve.py", environment, self.needs)?;
+                command.arg(module);
                 Ok(command)
             }
             Program::Rust { package } => Ok(Command::new(build(&peers, package, self.needs)?)),
@@ -132,28 +141,60 @@ impl Drop for Peer {
     }
 }
 
-/// The Python of a virtual environment that has what `requirements-NAME.txt` pins; made under
-/// `target/peers/` if it is not there or has something else. Groups whose peers have nothing in common
-/// have each their own, so that whoever measures one need not install the peers of the others.
-fn python(peers: &Path, name: &str, needs: &str) -> Result<PathBuf> {
-    let folder = peers.join("../../target/peers").join(name);
-    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let requirements = peers.join(format!("requirements-{name}.txt"));
-    let wanted = std::fs::read_to_string(&requirements)
-        .with_context(|| format!("{} cannot be read", requirements.display()))?;
-    let stamp = folder.join(STAMP);
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// The command that runs a file of `xtask/peers` in a virtual environment, which is made first, if need
+/// be; `needs` says what is then installed.
+pub(crate) fn script(file: &str, environment: &str, needs: &str) -> Result<Command> {
+    let peers = peers();
+    let mut command = Command::new(Environment::new(&peers, environment)?.python(needs)?);
+    command.arg(peers.join(file));
+    Ok(command)
+}
+
+/// A virtual environment under `target/peers/` that has what `requirements-NAME.txt` pins. Groups whose
+/// peers have nothing in common have each their own, so that whoever measures one need not install the
+/// peers of the others.
+struct Environment {
+    folder: PathBuf,
+    requirements: PathBuf,
+    wanted: String,
+}
+
+impl Environment {
+    fn new(peers: &Path, name: &str) -> Result<Self> {
+        let folder = peers.join("../../target/peers").join(name);
+        let requirements = peers.join(format!("requirements-{name}.txt"));
+        let wanted = std::fs::read_to_string(&requirements)
+            .with_context(|| format!("{} cannot be read", requirements.display()))?;
+        Ok(Self { folder, requirements, wanted })
     }
-    eprintln!("installing in {}: {needs}", folder.display());
-    let started = Instant::now();
-    let base = if cfg!(windows) { "python" } else { "python3" };
-    run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    run(Command::new(&python).args(pip).arg(&requirements))?;
-    std::fs::write(&stamp, wanted)?;
-    eprintln!("installed in {:.0} s", started.elapsed().as_secs_f64());
-    Ok(python)
+
+    /// Whether it is there and has nothing else.
+    fn is_installed(&self) -> bool {
+        let stamp = self.folder.join(STAMP);
+        std::fs::read_to_string(stamp).is_ok_and(|installed| installed == self.wanted)
+    }
+
+    /// Its Python; installed first if need be.
+    fn python(&self, needs: &str) -> Result<PathBuf> {
+        let Self { folder, requirements, wanted } = self;
+        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+        if self.is_installed() {
+            return Ok(python);
+        }
+        eprintln!("installing in {}: {needs}", folder.display());
+        let started = Instant::now();
+        let base = if cfg!(windows) { "python" } else { "python3" };
+        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(folder))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(Command::new(&python).args(pip).arg(requirements))?;
+        std::fs::write(folder.join(STAMP), wanted)?;
+        eprintln!("installed in {:.0} s", started.elapsed().as_secs_f64());
+        Ok(python)
+    }
 }
 
 /// The program of a package, built under `target/peers/` as its lock file says.

@@ -1,11 +1,11 @@
 //! `cargo xtask demo`: the whole story on real data, as tables, as JSON and as a page with plots.
 
 mod cart_pole;
+mod curves;
 mod digits;
 mod latency;
 mod pictures;
 mod plan;
-mod plots;
 mod report;
 mod tables;
 
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Also write every figure to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also write the students' learning curves to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
     /// Use MNIST instead of the bundled digits: a folder with its four IDX files, gzipped or not
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -72,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // Whatever can be wrong with the arguments is found before the work begins.
     let loss = Distillation::new().with_temperature(args.temperature)?.with_alpha(args.alpha)?;
     output::prepare_folder(&args.out)?;
-    if let Some(file) = &args.json {
+    for file in args.json.iter().chain(&args.picture) {
         output::prepare_parent(file)?;
     }
     let (plan, data) = load(args, loss)?;
@@ -96,6 +99,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     output::write(&page, &report::page(&result)?)?;
     if let Some(file) = &args.json {
         output::write(file, &serde_json::to_string_pretty(&result)?)?;
+    }
+    if let Some(file) = &args.picture {
+        output::write(file, &curves::picture(&result.digits)?)?;
     }
     println!("{} with plots is there, after {:.0} s", page.display(), result.seconds);
     Ok(())

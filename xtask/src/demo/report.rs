@@ -1,45 +1,32 @@
 //! The demo's report: one page that needs nothing but itself.
 
 use anyhow::Result;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::DemoResult;
 use super::cart_pole::{CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
-use super::digits::{Comparison, Difference, DigitsResult, Way, in_points};
+use super::digits::{Comparison, Difference, DigitsResult, in_points};
 use super::latency::Cost;
-use super::pictures;
-use super::plots::{self, Axes, BLUE, GREEN, GREY, Line, ORANGE, Style, thousands};
 use super::tables::verdict;
-
-const STYLE: &str = include_str!("report.css");
+use super::{curves, pictures};
+use crate::page::{self, plot};
+use crate::plots::{self, Axes, BLUE, GREY, Line, ORANGE, Style, thousands};
 
 /// The page as HTML.
 pub(crate) fn page(result: &DemoResult) -> Result<String> {
     let (digits, cart_pole) = (&result.digits, &result.cart_pole);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Reflux demo" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { main {
-                h1 { "Reflux: distil and replay" }
-                p.soft {
-                    "Version " (result.version) ", seed " (result.seed)
-                    @if result.quick { ", the quick form" }
-                    ", " (format!("{:.0}", result.seconds)) " seconds on this machine. Printed by "
-                    code { "cargo xtask demo" } "."
-                }
-                (summary(digits, cart_pole))
-                (digits_section(digits)?)
-                (cart_pole_section(cart_pole)?)
-            } }
+    let body = html! {
+        p.soft {
+            "Version " (result.version) ", seed " (result.seed)
+            @if result.quick { ", the quick form" }
+            ", " (format!("{:.0}", result.seconds)) " seconds on this machine. Printed by "
+            code { "cargo xtask demo" } "."
         }
+        (summary(digits, cart_pole))
+        (digits_section(digits)?)
+        (cart_pole_section(cart_pole)?)
     };
-    Ok(page.into_string())
+    Ok(page::page("Reflux demo", "Reflux: distil and replay", &body))
 }
 
 /// The three results that matter, as cards.
@@ -176,7 +163,7 @@ fn comparison_section(result: &DigitsResult, comparison: &Comparison) -> Result<
             }
         } }
         figure {
-            (learning_curves(result, comparison)?)
+            (curves_plot(result, comparison)?)
             figcaption {
                 "Test accuracy after each epoch, the mean of " (comparison.gain.count) " seeds. In the \
                 table: mean and 95% confidence interval over the seeds; how often student and teacher \
@@ -191,41 +178,8 @@ fn cost_cells(cost: Cost) -> Markup {
     html! { @for cell in cost.cells() { td { (cell) } } }
 }
 
-fn learning_curves(result: &DigitsResult, comparison: &Comparison) -> Result<Markup> {
-    let colour = |way: Way| match way {
-        Way::HardLabels => ORANGE,
-        Way::LabelSmoothing => GREEN,
-        Way::Distilled => BLUE,
-    };
-    let mut lines: Vec<Line> = comparison
-        .students
-        .iter()
-        .map(|student| {
-            let points = student.curve.iter().enumerate();
-            let points = points.map(|(epoch, right)| ((epoch + 1) as f64, 100.0 * right)).collect();
-            Line {
-                name: student.way.name().to_owned(),
-                colour: colour(student.way),
-                points,
-                style: Style::Solid,
-            }
-        })
-        .collect();
-    let teacher = 100.0 * result.teacher.evaluation.accuracy;
-    lines.push(Line {
-        name: "teacher".to_owned(),
-        colour: GREY,
-        points: vec![(1.0, teacher), (comparison.epochs as f64, teacher)],
-        style: Style::Dashed,
-    });
-    // From where most of the curves have come up to where they are told apart.
-    let ends = comparison.students.iter().filter_map(|student| student.curve.last());
-    let lowest_end = 100.0 * ends.copied().fold(1.0, f64::min);
-    let low = (lowest_end - 2.0 * (teacher - lowest_end).max(4.0)).max(0.0).floor();
-    for line in &mut lines {
-        line.points.retain(|point| point.1 >= low);
-    }
-    let axes = Axes { x: "epoch", y: "test accuracy, %", y_range: low..100.0, log_x: false };
+fn curves_plot(result: &DigitsResult, comparison: &Comparison) -> Result<Markup> {
+    let (axes, lines) = curves::curves(result, comparison);
     plot(&axes, &lines)
 }
 
@@ -318,8 +272,13 @@ fn returns_plot(result: &CartPoleResult) -> Result<Markup> {
             lines.push(Line { name: agent.replay.to_owned(), colour, points, style });
         }
     }
-    let axes =
-        Axes { x: "steps in the environment", y: "return", y_range: 0.0..520.0, log_x: false };
+    let axes = Axes {
+        x: "steps in the environment",
+        y: "return",
+        y_range: 0.0..520.0,
+        log_x: false,
+        log_y: false,
+    };
     plot(&axes, &lines)
 }
 
@@ -342,27 +301,7 @@ fn sizes_plot(result: &CartPoleResult) -> Result<Markup> {
             style: Style::Dashed,
         },
     ];
-    let axes = Axes { x: "parameters", y: "mean return", y_range: 0.0..520.0, log_x: true };
+    let axes =
+        Axes { x: "parameters", y: "mean return", y_range: 0.0..520.0, log_x: true, log_y: false };
     plot(&axes, &lines)
-}
-
-/// A plot with its legend above it.
-fn plot(axes: &Axes, lines: &[Line]) -> Result<Markup> {
-    let named = || lines.iter().filter(|line| line.style != Style::Cloud);
-    Ok(html! {
-        div.legend {
-            @for line in named() {
-                span {
-                    i.dashed[line.style == Style::Dashed] style=(colour(line)) {}
-                    (line.name)
-                }
-            }
-        }
-        (PreEscaped(plots::lines(axes, lines)?))
-    })
-}
-
-fn colour(line: &Line) -> String {
-    let plotters::style::RGBColor(red, green, blue) = line.colour;
-    format!("color:rgb({red},{green},{blue})")
 }

@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::cart_pole::{AgentResult, CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
 use super::digits::{Comparison, DigitsResult, in_points};
-use super::plots::thousands;
+use crate::plots::thousands;
 
 /// Text that stands left of its column; all others are numbers.
 const TEXT_COLUMNS: usize = 2;

@@ -12,9 +12,10 @@ use serde::Serialize;
 use super::data::Data;
 use super::folder::Folder;
 use super::objective::ObjectiveArgs;
-use super::teacher::{Answers, Features, widths};
+use super::teacher::{Answers, Features};
 use super::training::{self, Scaling, TrainingArgs};
 use crate::progress::{Progress, Task};
+use crate::widths::widths;
 
 /// The student, and what it is compared with.
 #[derive(Debug, Clone, clap::Args, Serialize)]

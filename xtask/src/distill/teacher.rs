@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ndarray::{Array2, ArrayView2, Axis};
 use reflux_distill::{Cost, Error, Labelling, Precomputed, SoftTargets, Teacher, hidden_features};
 use reflux_nn::{HardLabels, Mlp, MlpConfig};
@@ -13,6 +13,7 @@ use super::folder::Folder;
 use super::training::{self, Scaling, TrainingArgs};
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::widths::widths;
 
 /// Which teacher, and how it is trained if it is.
 #[derive(Debug, Clone, clap::Args, Serialize)]
@@ -70,14 +71,6 @@ pub(super) struct Answers {
     /// Unknown for logits of the rows to train on alone.
     pub(super) test: Option<SoftTargets>,
     pub(super) features: Option<Features>,
-}
-
-/// Widths such as `800,800`; none for an empty text.
-pub(super) fn widths(text: &str, what: &str) -> Result<Vec<usize>> {
-    let width = |width: &str| width.trim().parse().ok().filter(|&width: &usize| width > 0);
-    let widths: Option<Vec<usize>> = text.split(',').map(width).collect();
-    widths
-        .ok_or_else(|| anyhow!("{what} must be whole numbers above 0 such as 64,64, got {text:?}"))
 }
 
 impl TeacherArgs {

@@ -6,7 +6,7 @@ mod settings;
 use reflux_nn::Regression;
 
 use crate::error::{check_above_zero, check_fraction, check_positive};
-use crate::{Error, PolicyLoss, Result, Schedule, Values};
+use crate::{Error, Optimism, PolicyLoss, Result, Schedule, Values};
 
 /// What a [`Dqn`](crate::Dqn) agent is told to do.
 ///
@@ -48,6 +48,7 @@ pub struct DqnConfig {
     target_update_every: u64,
     tau: f64,
     epsilon: Schedule,
+    optimism: Option<Optimism>,
     training_steps: u64,
     conservative: f64,
     behavior_cloning: f64,
@@ -76,6 +77,7 @@ impl Default for DqnConfig {
             target_update_every: 2_500, // there: 10,000 steps, of which every fourth has an update
             tau: 1.0,
             epsilon: Schedule::Linear { initial: 1.0, last: 0.05, steps: 10_000 },
+            optimism: None,
             training_steps: 100_000, // there: an argument, as is the 10% of it that epsilon takes
             conservative: 0.0,
             behavior_cloning: 0.0,
@@ -134,6 +136,9 @@ impl DqnConfig {
         check_fraction("tau", self.tau)?;
         check_above_zero("tau", self.tau)?;
         self.epsilon.checked()?;
+        if let Some(optimism) = &self.optimism {
+            optimism.clone().checked()?;
+        }
         check_positive("training steps", self.training_steps)?;
         for (name, weight) in [
             ("the weight of conservative Q-learning", self.conservative),

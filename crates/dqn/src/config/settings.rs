@@ -2,7 +2,7 @@
 
 use reflux_nn::Regression;
 
-use crate::{DqnConfig, PolicyLoss, Result, Schedule, Values};
+use crate::{DqnConfig, Optimism, PolicyLoss, Result, Schedule, Values};
 
 /// The settings, each with the name that the field gives it.
 impl DqnConfig {
@@ -146,6 +146,18 @@ impl DqnConfig {
         Self { epsilon, ..self }.checked()
     }
 
+    /// Adds a bonus to the values of actions that have seldom been tried, in choosing and in targets
+    /// (OPIQ: Rashid et al. 2020, arXiv:2002.12174), beside epsilon or noisy layers. Policies for use,
+    /// as [`Dqn::greedy`](crate::Dqn::greedy), have none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`](crate::Error::Config) for one that was read from a file and is out of range.
+    /// Other widths of cells than there are numbers in an observation are refused by the agent.
+    pub fn with_optimism(self, optimism: Option<Optimism>) -> Result<Self> {
+        Self { optimism, ..self }.checked()
+    }
+
     /// Sets how many steps the whole training takes, after which prioritized replay's exponent beta
     /// has reached 1.
     ///
@@ -275,6 +287,11 @@ impl DqnConfig {
     /// How often an action is random.
     pub fn epsilon(&self) -> Schedule {
         self.epsilon
+    }
+
+    /// The bonus of what has seldom been tried, if there is any.
+    pub fn optimism(&self) -> Option<&Optimism> {
+        self.optimism.as_ref()
     }
 
     /// Steps of the whole training.

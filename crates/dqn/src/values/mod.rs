@@ -99,9 +99,14 @@ impl Values {
     /// The action with the largest expected return, the first of several, for a row of outputs
     /// `[actions · atoms]`.
     pub fn best(self, row: &[f32]) -> usize {
+        self.best_with(row, &[])
+    }
+
+    /// The same with `bonuses`, `[actions]` or none, on top of the returns.
+    pub(crate) fn best_with(self, row: &[f32], bonuses: &[f32]) -> usize {
         let (mut best, mut largest) = (0, f32::NEG_INFINITY);
         for (action, outputs) in row.chunks_exact(self.atoms()).enumerate() {
-            let value = self.mean(outputs);
+            let value = self.mean(outputs) + bonuses.get(action).copied().unwrap_or(0.0);
             if value > largest {
                 (best, largest) = (action, value);
             }

@@ -13,6 +13,7 @@ mod manifest;
 mod plan;
 mod segments;
 mod state;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ use folder::Name;
 pub(crate) use manifest::Description;
 use manifest::{Entry, Manifest, Segment};
 pub use state::{StateReader, StateWriter};
+pub(crate) use waiting::{WaitingReader, WaitingWriter, damaged};
 
 use crate::{Buffer, BufferBuilder, Error, ItemId, Result, Sampler};
 
@@ -45,10 +47,11 @@ use crate::{Buffer, BufferBuilder, Error, ItemId, Result, Sampler};
 /// capacity, sampler or eviction, is an error that says so. Items are read straight into their places
 /// in the buffer; a megabyte or so is in memory besides, and never more than the file holds.
 ///
-/// It is one process's folder: of two that save to it at the same time, one loses. Parts in front of
-/// a buffer, [`NStep`](crate::NStep) and [`Hindsight`](crate::Hindsight), are not saved; what they
-/// hold back of unfinished episodes is lost. The buffers of a [`Mixture`](crate::Mixture) have a
-/// folder each. Files are for machines of the same byte order.
+/// It is one process's folder: of two that save to it at the same time, one loses. What parts in front
+/// of a buffer hold back of unfinished episodes belongs into the caller's bytes:
+/// [`NStep::state`](crate::NStep::state) and [`Hindsight::state`](crate::Hindsight::state). The
+/// buffers of a [`Mixture`](crate::Mixture) have a folder each. Files are for machines of the same byte
+/// order.
 ///
 /// # Example
 ///

@@ -144,6 +144,16 @@ impl Iterator for Items<'_> {
         }
     }
 
+    fn nth(&mut self, n: usize) -> Option<ItemId> {
+        match &mut self.inside {
+            Inside::Ring(ids) => ids.nth(n),
+            Inside::Table { .. } => {
+                self.by_ref().take(n).for_each(drop);
+                self.next()
+            }
+        }
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.inside {
             Inside::Ring(ids) => ids.size_hint(),

@@ -3,7 +3,8 @@
 use rand::Rng;
 
 use crate::cells::Cells;
-use crate::{Element, Result, Schema, Value, memory};
+use crate::checkpoint::{WaitingReader, WaitingWriter, damaged};
+use crate::{ColumnInfo, Element, Result, Schema, Value, memory};
 
 /// The steps of an episode so far.
 pub(super) struct Trajectory<G> {
@@ -55,6 +56,29 @@ impl<G: Element> Trajectory<G> {
         Ok(())
     }
 
+    pub(super) fn save(&self, writer: &mut WaitingWriter) {
+        writer.number(self.len as u64);
+        for column in &self.columns {
+            writer.value(column.rows(0..self.len));
+        }
+        let width = self.achieved.len().checked_div(self.room).unwrap_or(0);
+        writer.value(G::value(&self.achieved[..self.len * width]));
+    }
+
+    pub(super) fn load(
+        schema: &Schema,
+        goal: &ColumnInfo,
+        reader: &mut WaitingReader<'_>,
+    ) -> Result<Self> {
+        let len = reader.number()?;
+        let columns = schema.columns().iter().map(|column| reader.rows(len, column));
+        let columns = columns.collect::<Result<_>>()?;
+        let achieved = goals(len, goal, reader)?;
+        // What was read is no longer than the bytes that it was read from.
+        let len = len as usize;
+        Ok(Self { len, room: len, columns, achieved })
+    }
+
     /// Forgets the steps, not their memory.
     pub(super) fn clear(&mut self) -> usize {
         std::mem::take(&mut self.len)
@@ -64,7 +88,7 @@ impl<G: Element> Trajectory<G> {
 /// Goals achieved in all episodes so far, each equally likely to be kept: Vitter 1985, "Random
 /// Sampling with a Reservoir", Algorithm R.
 pub(super) struct Archive<G> {
-    capacity: usize,
+    pub(super) capacity: usize,
     seen: u64,
     pub(super) goals: Vec<G>,
 }
@@ -97,4 +121,30 @@ impl<G: Element> Archive<G> {
         }
         Ok(())
     }
+
+    pub(super) fn save(&self, width: usize, writer: &mut WaitingWriter) {
+        writer.number(self.seen);
+        writer.number((self.goals.len() / width) as u64);
+        writer.value(G::value(&self.goals));
+    }
+
+    /// One of the same capacity.
+    pub(super) fn load(&self, goal: &ColumnInfo, reader: &mut WaitingReader<'_>) -> Result<Self> {
+        let (seen, kept) = (reader.number()?, reader.number()?);
+        if kept != seen.min(self.capacity as u64) {
+            return Err(damaged("the number of remembered goals is impossible"));
+        }
+        Ok(Self { capacity: self.capacity, seen, goals: goals(kept, goal, reader)? })
+    }
+}
+
+/// So many goals.
+fn goals<G: Element>(
+    number: u64,
+    column: &ColumnInfo,
+    reader: &mut WaitingReader<'_>,
+) -> Result<Vec<G>> {
+    let cells = reader.rows(number, column)?;
+    let goals = G::of(cells.rows(0..number as usize)).unwrap_or_default();
+    Ok(goals.to_vec())
 }

@@ -12,6 +12,7 @@ use kept::{Archive, Trajectory};
 use rand::Rng;
 
 use crate::cells::{self, Cells, recycle};
+use crate::checkpoint::{WaitingReader, WaitingWriter};
 use crate::episode::{self, Number, Real};
 use crate::{Column, Element, Episode, Error, Result, Schema, Sink, Value, memory};
 
@@ -288,6 +289,53 @@ impl<G: Element> Hindsight<G> {
         Ok(self.trajectories[environment].clear())
     }
 
+    /// The episodes that are not over, and the goals that [`GoalStrategy::Random`] remembers, in bytes:
+    /// to be saved with the buffer, as what [`Checkpoint::save`](crate::Checkpoint::save) takes besides
+    /// it, or elsewhere.
+    pub fn state(&self) -> Vec<u8> {
+        let mut writer = WaitingWriter::new(&self.description());
+        for trajectory in &self.trajectories {
+            trajectory.save(&mut writer);
+        }
+        self.archive.save(self.width(), &mut writer);
+        writer.finish()
+    }
+
+    /// Goes on where another one of the same settings was when it gave this [`state`](Self::state). The
+    /// functions that judge goals are not in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignCheckpoint`] where columns, settings or the number of environments were others;
+    /// [`Error::Format`] for damaged bytes, [`Error::Memory`] for too little memory. Nothing is changed
+    /// then.
+    pub fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let mut reader = WaitingReader::new(state, &self.description())?;
+        let goal = &self.schema.columns()[self.goal];
+        let trajectories: Result<Vec<_>> = (0..self.trajectories.len())
+            .map(|_| Trajectory::load(&self.schema, goal, &mut reader))
+            .collect();
+        let (trajectories, archive) = (trajectories?, self.archive.load(goal, &mut reader)?);
+        reader.finish()?;
+        (self.trajectories, self.archive) = (trajectories, archive);
+        Ok(())
+    }
+
+    /// All that two of them must have in common for one to go on with what waits in the other.
+    fn description(&self) -> String {
+        let Self { schema, goal, reward, terminated, strategy, trajectories, archive, .. } = self;
+        let (environments, capacity) = (trajectories.len(), archive.capacity);
+        format!(
+            "hindsight {strategy:?}, {environments} environments, {capacity} goals, columns {schema}; \
+             goal {goal}, reward {reward}, terminated {terminated:?}"
+        )
+    }
+
+    /// The number of elements of a goal.
+    fn width(&self) -> usize {
+        self.schema.columns()[self.goal].width()
+    }
+
     /// Which goals are chosen.
     pub fn strategy(&self) -> GoalStrategy {
         self.strategy
@@ -305,7 +353,7 @@ impl<G: Element> Hindsight<G> {
         rng: &mut R,
         mut sink: impl FnMut(&[Value<'_>]) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let width = self.schema.columns()[self.goal].width();
+        let width = self.width();
         if let GoalStrategy::Random(_) = self.strategy {
             let trajectory = &self.trajectories[environment];
             self.archive.add(&trajectory.achieved[..trajectory.len * width], width, rng)?;
@@ -338,7 +386,7 @@ impl<G: Element> Hindsight<G> {
         sink: &mut impl FnMut(&[Value<'_>]) -> Result<(), E>,
     ) -> Result<(), E> {
         let Trajectory { columns, achieved, .. } = &self.trajectories[environment];
-        let width = self.schema.columns()[self.goal].width();
+        let width = self.width();
         let goals = match self.strategy {
             GoalStrategy::Random(_) => &self.archive.goals,
             _ => achieved,

@@ -97,6 +97,7 @@ impl NpzWriter {
                 .map_err(|error| archive_error(name.to_owned(), error))?;
             archive.write_all(&header).map_err(|error| files::io(name, error))?;
             files::for_each_chunk(buffer, |batch| {
+                bytes.clear();
                 to_bytes(files::column(batch, column)?, &mut bytes);
                 archive.write_all(&bytes).map_err(|error| files::io(name, error))
             })?;

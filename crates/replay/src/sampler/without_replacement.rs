@@ -13,7 +13,9 @@ use crate::{Error, Result, StateReader, StateWriter};
 /// has not come yet. One that takes the place of an evicted item is a new item in this, too. A batch
 /// that reaches the end of an epoch goes on with the next, so the last batch is as long as the
 /// others, and only such a batch can hold an item twice; one that is longer than the buffer holds
-/// several epochs. 16 bytes an item.
+/// several epochs. With [`within_batches`](Self::within_batches) each batch starts an epoch of its
+/// own: no batch up to the size of the buffer holds an item twice, and batches are independent of
+/// each other. 16 bytes an item.
 ///
 /// # Example
 ///
@@ -41,12 +43,20 @@ use crate::{Error, Result, StateReader, StateWriter};
 pub struct WithoutReplacement {
     /// In front, what has come in this epoch.
     slots: Partition,
+    /// Whether each batch starts an epoch.
+    within_batches: bool,
 }
 
 impl WithoutReplacement {
-    /// It has no settings.
+    /// Epochs that go on from batch to batch.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An epoch for each batch, as `numpy.random.choice(len, size, replace=False)` draws: what comes
+    /// in one batch does not keep it from coming in the next.
+    pub fn within_batches() -> Self {
+        Self { within_batches: true, ..Self::default() }
     }
 
     /// How many items are still to come in this epoch.
@@ -87,6 +97,9 @@ impl Sampler for WithoutReplacement {
         let known = self.slots.len();
         if known != len {
             return Err(Error::ForeignSampler { known, len });
+        }
+        if self.within_batches {
+            self.slots.move_all_to_back();
         }
         for slot in slots {
             if self.slots.back().is_empty() {

@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     bar.finish(format!("{} runs", runs.len()));
     let comparable = tasks == TASKS && rows == train.len();
     let page = page(args, &plan, &runs, &accuracies, comparable)?;
-    args.common.publish("der", &page)
+    args.common.publish("der", &page, &[])
 }
 
 /// Without a memory once, with one for each of its sizes.

@@ -5,17 +5,23 @@ mod bias;
 mod networks;
 mod page;
 
-use std::time::Instant;
+use std::cell::Cell;
 
 use anyhow::Result;
-use ndarray::Axis;
+use ndarray::{Axis, s};
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_distill::SoftTargets;
 use reflux_nn::data::{Dataset, mnist};
 use reflux_nn::{Mlp, argmax};
 
+use super::jitter::jitter;
 use super::{Common, Mnist};
 use bias::best_bias;
-use networks::Networks;
+use networks::{MOVES, Networks};
+
+/// How many moved copies of each image there are in the transfer set that has such.
+const COPIES: usize = 9;
 
 /// The options of `cargo xtask reproduce hinton2015`.
 #[derive(Debug, Clone, clap::Args)]
@@ -24,13 +30,17 @@ pub(crate) struct Args {
     mnist: Mnist,
     #[command(flatten)]
     common: Common,
-    /// Passes over the training set for the teacher
+    /// Passes over the training set for the teacher, of which there is one
     #[arg(long, default_value_t = 60)]
     teacher_epochs: usize,
-    /// Passes over the whole training set for each student; of a smaller transfer set as many more as
-    /// make the same number of steps
-    #[arg(long, default_value_t = 40)]
+    /// Passes over the training set for a student that has labels alone, or a transfer set that lacks
+    /// digits: as many more of those as make the same number of steps
+    #[arg(long, default_value_t = 20)]
     student_epochs: usize,
+    /// Passes for a student with a transfer set of all digits, of which soft targets bear more than
+    /// labels; with copies as many fewer as make the same number of steps
+    #[arg(long, default_value_t = 60)]
+    distilled_epochs: usize,
     /// The temperature of the soft targets
     #[arg(long, default_value_t = 20.0)]
     temperature: f64,
@@ -43,25 +53,40 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Transfer {
     All,
+    /// With copies that are moved as the teacher's images are.
+    Moved,
     NoThrees,
     SevensAndEights,
 }
 
 impl Transfer {
-    const EACH: [Self; 3] = [Self::All, Self::NoThrees, Self::SevensAndEights];
+    const EACH: [Self; 4] = [Self::All, Self::Moved, Self::NoThrees, Self::SevensAndEights];
 
+    /// Whether it has images of a digit.
     fn holds(self, label: usize) -> bool {
         match self {
-            Self::All => true,
+            Self::All | Self::Moved => true,
             Self::NoThrees => label != 3,
             Self::SevensAndEights => [7, 8].contains(&label),
         }
     }
 
+    /// The images of the training set that belong to it.
+    fn images(self, train: &Dataset) -> Result<Dataset> {
+        let labels = train.labels();
+        let rows: Vec<usize> = (0..labels.len()).filter(|&row| self.holds(labels[row])).collect();
+        let images = train.select(&rows)?;
+        if self == Self::Moved { with_moved_copies(&images) } else { Ok(images) }
+    }
+
+    fn all_digits(self) -> bool {
+        matches!(self, Self::All | Self::Moved)
+    }
+
     /// The classes whose bias the paper moves afterwards.
     fn biased(self) -> &'static [usize] {
         match self {
-            Self::All => &[],
+            Self::All | Self::Moved => &[],
             Self::NoThrees => &[3],
             Self::SevensAndEights => &[7, 8],
         }
@@ -70,18 +95,19 @@ impl Transfer {
     fn name(self) -> &'static str {
         match self {
             Self::All => "distilled",
+            Self::Moved => "distilled with moved copies",
             Self::NoThrees => "distilled without 3s",
             Self::SevensAndEights => "distilled from 7s and 8s",
         }
     }
 }
 
-/// Test errors of the networks of one seed.
+/// Test errors of the students of one seed.
 #[derive(Debug, Default)]
 struct Outcome {
-    teacher: f64,
     alone: f64,
     distilled: f64,
+    moved: f64,
     no_threes: Corrected,
     sevens_and_eights: Corrected,
 }
@@ -101,39 +127,41 @@ struct Corrected {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (train, test) = mnist(&args.mnist.data)?;
     let folder = args.common.folder("hinton2015")?;
-    let start = Instant::now();
-    let mut outcomes = Vec::new();
-    for seed in 0..args.common.seeds {
-        let networks = Networks { args, seed, folder: &folder, train: &train };
-        outcomes.push(outcome(&networks, &test)?);
-    }
-    let page = page::page(args, &outcomes, &test, start.elapsed());
-    args.common.publish("hinton2015", &page)
-}
-
-fn outcome(networks: &Networks<'_>, test: &Dataset) -> Result<Outcome> {
+    let networks = Networks { args, folder: &folder, train: &train, seconds: Cell::new(0.0) };
     let teacher = networks.teacher()?;
-    let logits = teacher.predict(&networks.train.inputs())?;
-    let mut outcome = Outcome {
-        teacher: errors(&teacher, test)?,
-        alone: errors(&networks.alone()?, test)?,
-        ..Outcome::default()
-    };
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    outcomes.resize_with(args.common.seeds as usize, Outcome::default);
+    for (outcome, seed) in outcomes.iter_mut().zip(0..) {
+        outcome.alone = errors(&networks.alone(seed)?, &test)?;
+    }
     for transfer in Transfer::EACH {
-        let labels = networks.train.labels();
-        let rows: Vec<usize> =
-            (0..labels.len()).filter(|&row| transfer.holds(labels[row])).collect();
-        let targets = SoftTargets::from_logits(logits.select(Axis(0), &rows))?;
-        let student = networks.distilled(transfer, &networks.train.select(&rows)?, &targets)?;
-        match transfer {
-            Transfer::All => outcome.distilled = errors(&student, test)?,
-            Transfer::NoThrees => outcome.no_threes = corrected(transfer, &student, test)?,
-            Transfer::SevensAndEights => {
-                outcome.sevens_and_eights = corrected(transfer, &student, test)?;
+        let images = transfer.images(&train)?;
+        let targets = SoftTargets::from_logits(teacher.predict(&images.inputs())?)?;
+        for (outcome, seed) in outcomes.iter_mut().zip(0..) {
+            let student = networks.distilled(transfer, &images, &targets, seed)?;
+            match transfer {
+                Transfer::All => outcome.distilled = errors(&student, &test)?,
+                Transfer::Moved => outcome.moved = errors(&student, &test)?,
+                Transfer::NoThrees => outcome.no_threes = corrected(transfer, &student, &test)?,
+                Transfer::SevensAndEights => {
+                    outcome.sevens_and_eights = corrected(transfer, &student, &test)?;
+                }
             }
         }
     }
-    Ok(outcome)
+    let errors_of_teacher = errors(&teacher, &test)?;
+    let page = page::page(args, errors_of_teacher, &outcomes, &test, networks.seconds.get());
+    args.common.publish("hinton2015", &page, &[])
+}
+
+/// These images and [`COPIES`] more of each, moved by up to [`MOVES`] pixels.
+fn with_moved_copies(images: &Dataset) -> Result<Dataset> {
+    let size = [images.height(), images.width()];
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
+    let mut inputs = ndarray::concatenate(Axis(0), &[images.inputs(); 1 + COPIES])?;
+    jitter(size, MOVES)(inputs.slice_mut(s![images.len().., ..]), rng);
+    let labels = images.labels().repeat(1 + COPIES);
+    Ok(Dataset::new(inputs, labels, images.classes(), size)?)
 }
 
 fn corrected(transfer: Transfer, student: &Mlp, test: &Dataset) -> Result<Corrected> {

@@ -1,9 +1,27 @@
-//! `cargo xtask test`, `ci` and `miri`: the checks, each as the command that a person would type.
+//! `cargo xtask test`, `ci` and `miri`, and what `ci` is made of: the checks, each as a command that a
+//! person can type.
+
+mod audit;
+mod claims;
+mod consumers;
+mod dependencies;
+mod links;
+mod package;
+mod spelling;
+mod workspace;
 
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+
+pub(crate) use audit::{Args as AuditArgs, audit};
+pub(crate) use claims::{Args as ClaimsArgs, claims};
+pub(crate) use consumers::{Args as ConsumersArgs, consumers};
+pub(crate) use dependencies::dependencies;
+pub(crate) use links::links;
+pub(crate) use package::{Args as PackageArgs, package};
+pub(crate) use spelling::spelling;
 
 const TEST: &str = "test --workspace --all-features";
 const FORMAT: &str = "fmt --all --check";
@@ -24,9 +42,24 @@ pub(crate) fn test() -> Result<()> {
     cargo(TEST)
 }
 
-/// Everything that has to pass before a change lands.
+/// Everything that has to pass before a change lands: what takes seconds first.
 pub(crate) fn ci() -> Result<()> {
-    [FORMAT, CLIPPY, DOC, TEST].into_iter().try_for_each(cargo)
+    cargo(FORMAT)?;
+    timed("links", links)?;
+    timed("spelling", spelling)?;
+    timed("dependencies", dependencies)?;
+    timed("claims", || claims(&ClaimsArgs::default()))?;
+    [CLIPPY, DOC, TEST].into_iter().try_for_each(cargo)?;
+    consumers(&ConsumersArgs::default())
+}
+
+/// Runs one of our own checks as `ci` shows those of cargo.
+fn timed(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("\n== cargo xtask {name}");
+    let started = Instant::now();
+    check()?;
+    println!("== passed in {:.0} s", started.elapsed().as_secs_f64());
+    Ok(())
 }
 
 /// The unsafe code of `replay` and what calls it, under Miri; needs nightly's `miri` and `rust-src`.
@@ -37,8 +70,7 @@ pub(crate) fn miri() -> Result<()> {
 
 /// Runs `cargo` with these arguments and with warnings of rustdoc as errors.
 fn cargo(arguments: &str) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).env("RUSTDOCFLAGS", "-D warnings"), arguments)
+    run(workspace::cargo().env("RUSTDOCFLAGS", "-D warnings"), arguments)
 }
 
 fn run(cargo: &mut Command, arguments: &str) -> Result<()> {

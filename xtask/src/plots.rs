@@ -1,4 +1,4 @@
-//! The report's plots, as SVG text.
+//! Plots, as SVG text: those of the demo's report and those of the book.
 
 use std::ops::Range;
 
@@ -33,19 +33,37 @@ pub(crate) enum Style {
     Dotted,
     /// Dots alone, small and pale.
     Cloud,
+    /// The area between the first half of the points and the second, which runs backwards; pale.
+    Band,
 }
 
-/// What a plot's axes say. With `log_x`, x runs over powers of ten.
+/// What a plot's axes say. With `log_x` or `log_y`, they run over powers of ten.
 pub(crate) struct Axes {
     pub(crate) x: &'static str,
     pub(crate) y: &'static str,
     pub(crate) y_range: Range<f64>,
     pub(crate) log_x: bool,
+    pub(crate) log_y: bool,
 }
 
-/// Lines over a common x axis.
+/// Lines over a common x axis, for a page that has a legend of its own.
 pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
-    let x_of = |x: f64| if axes.log_x { x.log10() } else { x };
+    chart(axes, lines, None)
+}
+
+/// Lines over a common x axis with their names in a corner.
+pub(crate) fn lines_with_legend(
+    axes: &Axes,
+    lines: &[Line],
+    corner: SeriesLabelPosition,
+) -> Result<String> {
+    chart(axes, lines, Some(corner))
+}
+
+fn chart(axes: &Axes, lines: &[Line], legend: Option<SeriesLabelPosition>) -> Result<String> {
+    let scaled = |value: f64, log: bool| if log { value.log10() } else { value };
+    let x_of = |x| scaled(x, axes.log_x);
+    let y_of = |y| scaled(y, axes.log_y);
     let xs = || lines.iter().flat_map(|line| line.points.iter().map(|point| x_of(point.0)));
     let (low, high) =
         xs().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
@@ -54,27 +72,35 @@ pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
     let range = (low - margin)..(high + margin).max(low - margin + 1e-9);
 
     draw(SIZE, |root| {
+        // The book has dark themes, in which black on nothing cannot be read.
+        root.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(root)
             .margin(12)
+            // Half of the last label on the x axis.
+            .margin_right(30)
             .x_label_area_size(46)
             .y_label_area_size(64)
-            .build_cartesian_2d(range, axes.y_range.clone())?;
-        let x_label = |x: &f64| {
-            let value = if axes.log_x { 10.0_f64.powf(*x) } else { *x };
-            thousands(value)
+            .build_cartesian_2d(range, y_of(axes.y_range.start)..y_of(axes.y_range.end))?;
+        let on_axis = |at: f64, log: bool, span: f64| {
+            if log { power(at) } else { label(at, span) }
         };
+        let (width, height) = (high - low, axes.y_range.end - axes.y_range.start);
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
             .x_desc(axes.x)
             .y_desc(axes.y)
-            .x_label_formatter(&x_label)
-            .y_label_formatter(&|y| thousands(*y))
+            .x_label_formatter(&|x| on_axis(*x, axes.log_x, width))
+            .y_label_formatter(&|y| on_axis(*y, axes.log_y, height))
             .label_style((FONT, AXIS_FONT))
             .draw()?;
         for line in lines {
-            let points = || line.points.iter().map(|&(x, y)| (x_of(x), y));
+            let points = || line.points.iter().map(|&(x, y)| (x_of(x), y_of(y)));
             let stroke = line.colour.stroke_width(2);
+            if legend.is_some() && !line.name.is_empty() {
+                let key = move |(x, y)| PathElement::new([(x, y), (x + 18, y)], stroke);
+                chart.draw_series(LineSeries::new([], stroke))?.label(&line.name).legend(key);
+            }
             match line.style {
                 Style::Solid => {
                     chart.draw_series(LineSeries::new(points(), stroke))?;
@@ -89,7 +115,19 @@ pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
                     let dot = line.colour.mix(0.35).filled();
                     chart.draw_series(points().map(|at| Circle::new(at, 2, dot)))?;
                 }
+                Style::Band => {
+                    let area = Polygon::new(points().collect::<Vec<_>>(), line.colour.mix(0.15));
+                    chart.draw_series([area])?;
+                }
             }
+        }
+        if let Some(corner) = legend.clone() {
+            chart
+                .configure_series_labels()
+                .position(corner)
+                .background_style(WHITE.mix(0.8))
+                .label_font((FONT, AXIS_FONT))
+                .draw()?;
         }
         Ok(())
     })
@@ -149,6 +187,22 @@ fn draw(size: (u32, u32), paint: impl FnOnce(&Area<'_>) -> Result<(), Failure>) 
     Ok(svg)
 }
 
+/// A number on an axis that is `span` long: with decimals where whole numbers would all be the same.
+fn label(value: f64, span: f64) -> String {
+    let decimals = (2.0 - span.log10().floor()).clamp(0.0, 6.0) as usize;
+    if span >= 10.0 { thousands(value) } else { format!("{value:.decimals$}") }
+}
+
+/// Ten to the `exponent`.
+fn power(exponent: f64) -> String {
+    let value = 10.0_f64.powf(exponent);
+    if value < 10.0 && value.fract().abs() > 1e-9 {
+        format!("{value:.1}")
+    } else {
+        thousands(value)
+    }
+}
+
 /// A number with a comma between thousands.
 pub(crate) fn thousands(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
@@ -165,6 +219,18 @@ pub(crate) fn thousands(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_axis_has_decimals() {
+        for (value, span, expected) in [
+            (120.0, 500.0, "120"),
+            (0.25, 1.5, "0.25"),
+            (0.05, 0.3, "0.050"),
+            (1e-4, 1e-3, "0.00010"),
+        ] {
+            assert_eq!(label(value, span), expected);
+        }
+    }
 
     #[test]
     fn thousands_are_set_apart() {
