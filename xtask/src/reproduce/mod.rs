@@ -1,5 +1,7 @@
 //! `cargo xtask reproduce NAME`: a paper's table beside ours.
 
+mod buffer_size;
+mod chart;
 mod curves;
 mod der;
 mod hinton2015;
@@ -9,6 +11,7 @@ mod provenance;
 mod qdagger;
 mod rusu2015;
 mod sb3;
+mod sweep_digits;
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +46,13 @@ enum Paper {
     /// Policies in networks with 25%, 7% and 4% of the parameters, by three losses, in CartPole and
     /// Acrobot (Rusu et al. 2015, arXiv:1511.06295)
     Rusu2015(rusu2015::Args),
+    /// How large a replay buffer should be, and how often to learn from it: DQN on CartPole-v1 and
+    /// Acrobot-v1, the figures of the guide (after Zhang & Sutton 2017, arXiv:1712.01275, and Fedus et
+    /// al. 2020, arXiv:2007.06700)
+    BufferSize(buffer_size::Args),
+    /// What temperature, alpha, labels, student and teacher do, on the digits that come with Reflux: the
+    /// figures of the guide
+    SweepDigits(sweep_digits::Args),
 }
 
 /// What every reproduction is told.
@@ -106,5 +116,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Paper::Qdagger(args) => qdagger::run(args),
         Paper::Sb3(args) => sb3::run(args),
         Paper::Rusu2015(args) => rusu2015::run(args),
+        Paper::BufferSize(args) => buffer_size::run(args),
+        Paper::SweepDigits(args) => sweep_digits::run(args),
     }
 }
