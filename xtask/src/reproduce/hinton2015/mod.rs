@@ -33,14 +33,14 @@ pub(crate) struct Args {
     /// Passes over the training set for the teacher, of which there is one
     #[arg(long, default_value_t = 60)]
     teacher_epochs: usize,
-    /// Passes over the training set for a student that has labels alone, or a transfer set that lacks
-    /// digits: as many more of those as make the same number of steps
+    /// Passes over the training set for each student; of a transfer set that lacks digits as many more
+    /// as make the same number of steps
     #[arg(long, default_value_t = 20)]
     student_epochs: usize,
-    /// Passes for a student with a transfer set of all digits, of which soft targets bear more than
-    /// labels; with copies as many fewer as make the same number of steps
-    #[arg(long, default_value_t = 60)]
-    distilled_epochs: usize,
+    /// The same for the students whose transfer set has moved copies, too, of which they make as many
+    /// fewer passes
+    #[arg(long, default_value_t = 80)]
+    moved_epochs: usize,
     /// The temperature of the soft targets
     #[arg(long, default_value_t = 20.0)]
     temperature: f64,

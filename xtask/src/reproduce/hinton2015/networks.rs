@@ -77,10 +77,14 @@ impl Networks<'_> {
         targets: &SoftTargets<f32>,
         seed: u64,
     ) -> Result<Mlp> {
-        let (alpha, epochs, rate) = if transfer.all_digits() {
-            (self.args.alpha, self.args.distilled_epochs, DISTILLED_RATE)
+        let (alpha, rate) = if transfer.all_digits() {
+            (self.args.alpha, DISTILLED_RATE)
         } else {
-            (0.0, self.args.student_epochs, LEARNING_RATE)
+            (0.0, LEARNING_RATE)
+        };
+        let epochs = match transfer {
+            Transfer::Moved => self.args.moved_epochs,
+            _ => self.args.student_epochs,
         };
         let loss =
             Distillation::new().with_alpha(alpha)?.with_temperature(self.args.temperature)?;

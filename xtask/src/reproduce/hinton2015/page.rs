@@ -45,7 +45,7 @@ pub(super) fn page(
          [arXiv:1503.02531](https://arxiv.org/abs/1503.02531), on MNIST, written by\n\n\
          ```text\n\
          cargo xtask reproduce hinton2015 --data FOLDER --seeds {seeds} --teacher-epochs {teacher} \
-         --student-epochs {student} --distilled-epochs {distilled} --temperature {temperature} \
+         --student-epochs {student} --moved-epochs {moved} --temperature {temperature} \
          --alpha {alpha} --write\n\
          ```\n\n\
          There is one teacher; it has dropout of {DROPOUT} in its hidden layers, weights of each unit \
@@ -54,8 +54,8 @@ pub(super) fn page(
          from the labels; distilled, from the teacher's logits at T = {temperature}, with the labels at \
          a weight of {alpha} where the transfer set has every digit, and with none elsewhere. Transfer \
          sets are the training images that are left, as they are, which is what the paper has; in one \
-         row, with {COPIES} copies of each that are moved as the teacher's images are. Students that \
-         are alone or lack digits make the steps of {student} passes, the others those of {distilled}. \
+         row, with {COPIES} copies of each that are moved as the teacher's images are. These students \
+         make the steps of {moved} passes over the training set, all others those of {student}. \
          All train with Adam, batches of 128 and a learning rate that falls along half a cosine, from \
          {LEARNING_RATE}, or from {DISTILLED_RATE} for transfer sets of all digits. As in the paper, \
          biases are moved by what is best on the test set.\n\n\
@@ -64,7 +64,7 @@ pub(super) fn page(
         seeds = outcomes.len(),
         teacher = args.teacher_epochs,
         student = args.student_epochs,
-        distilled = args.distilled_epochs,
+        moved = args.moved_epochs,
         temperature = args.temperature,
         alpha = args.alpha,
         minutes = seconds / 60.0,
