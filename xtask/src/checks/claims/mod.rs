@@ -169,13 +169,9 @@ fn run_again(claims: &[(String, Claim)]) -> Result<()> {
             printed.insert(command, text);
         }
         let text = &printed[command.as_str()];
-        let digits = |number: &String| number.split(' ').next().unwrap_or(number).to_owned();
-        let gone: Vec<&str> = claim
-            .numbers
-            .iter()
-            .map(String::as_str)
-            .filter(|number| !text.contains(&digits(&(*number).to_owned())))
-            .collect();
+        let numbers = claim.numbers.iter().map(String::as_str);
+        let gone: Vec<&str> =
+            numbers.filter(|number| !text.contains(numbers::digits(number))).collect();
         let (all, line) = (claim.numbers.len(), claim.line);
         println!(
             "{place}:{line}: {} of {all} are printed; not: {}",

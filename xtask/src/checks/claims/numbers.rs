@@ -47,16 +47,20 @@ fn trimmed(word: &str) -> &str {
 
 /// "3.1 ms" of the words "3.1" and "ms" or of "3.1ms".
 fn number(word: &str, next: &str) -> Option<String> {
-    let end =
-        word.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').unwrap_or(word.len());
-    let (digits, unit) = word.split_at(end);
+    let digits = digits(word);
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    match unit {
+    match &word[digits.len()..] {
         "" => UNITS.contains(&next).then(|| format!("{digits} {next}")),
-        _ => UNITS.contains(&unit).then(|| word.to_owned()),
+        unit => UNITS.contains(&unit).then(|| word.to_owned()),
     }
+}
+
+/// What comes before the unit.
+pub(super) fn digits(number: &str) -> &str {
+    let end = number.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',');
+    &number[..end.unwrap_or(number.len())]
 }
 
 /// Digits, one point, digits.
