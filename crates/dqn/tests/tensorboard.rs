@@ -21,7 +21,8 @@ fn tensorboard_reads_the_numbers_that_were_written() {
     sink.record(80_000, &evaluated).unwrap();
     sink.flush().unwrap();
 
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../xtask/peers/read_tensorboard.py");
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../xtask/peers/read_tensorboard.py");
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let output = Command::new(python).arg(script).arg(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -53,7 +53,7 @@ impl DqnConfig {
         Self {
             hidden: vec![256, 256],
             double: true, // there: false
-            n_step: 3, // there: 1
+            n_step: 3,    // there: 1
             gamma: 0.98,
             learning_rate: 4e-3,
             batch_size: 128,
