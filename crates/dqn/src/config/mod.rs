@@ -10,8 +10,8 @@ use crate::{Error, Optimism, PolicyLoss, Result, Schedule, Values};
 
 /// What a [`Dqn`](crate::Dqn) agent is told to do.
 ///
-/// Each switch is independent of the others, so that every mixture of them is an algorithm; all of
-/// them together are Rainbow (Hessel et al. 2018). Prioritized replay is a choice of the sampler.
+/// Each switch is independent of the others, so that every mixture of them is an algorithm: Rainbow
+/// (Hessel et al. 2018), for one. Prioritized replay is a choice of the sampler.
 ///
 /// The defaults are those of Stable-Baselines3's DQN, the most used implementation, but for a buffer
 /// of 100,000 (there: 1,000,000) and double targets (there: none).
