@@ -78,11 +78,10 @@ impl Common {
     }
 
     /// Shows the page of the reproduction `name`, and writes it into the book if that is wanted,
-    /// together with its images, each with the name of its file. Below its title comes which command has
-    /// printed its figures, when and where.
+    /// together with its images, each with the name of its file. Below each heading comes which command has
+    /// printed the figures, when and where.
     fn publish(&self, name: &str, page: &str, images: &[(String, String)]) -> Result<()> {
-        let (title, rest) = page.split_once("\n\n").unwrap_or((page, ""));
-        let page = &format!("{title}\n\n{}\n\n{rest}", provenance::claim());
+        let page = &provenance::below_headings(page);
         println!("{page}");
         if self.write {
             let book = Path::new("docs/src");

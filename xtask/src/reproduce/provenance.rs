@@ -2,8 +2,17 @@
 
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
+/// The page with the comment below each of its headings, as far as which it holds.
+pub(super) fn below_headings(page: &str) -> String {
+    let claim = claim();
+    let lines = page.lines().map(|line| {
+        if line.starts_with('#') { format!("{line}\n\n{claim}\n") } else { format!("{line}\n") }
+    });
+    lines.collect()
+}
+
 /// A comment with this process's command, today's date and the machine.
-pub(super) fn claim() -> String {
+fn claim() -> String {
     let command = command(std::env::args().skip(1));
     format!("<!-- claim: {command}; {}; {} -->", chrono::Utc::now().date_naive(), machine())
 }
