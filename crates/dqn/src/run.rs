@@ -62,7 +62,8 @@ pub struct Run<E, S, R> {
     pub(crate) best: Option<(f64, QNetwork)>,
     teacher: Option<Box<dyn Teacher<f32> + Send>>,
     /// The return at which the teacher has nothing more to say.
-    teacher_return: Option<f64>,
+    /// The returns at which the teacher's term weighs everything and nothing.
+    teacher_returns: Option<[f64; 2]>,
     evaluation: Option<Evaluation<E>>,
     sinks: Vec<Box<dyn EventSink + Send>>,
 }
@@ -107,8 +108,8 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
         owed: u64,
         best: Option<(f64, QNetwork)>,
     ) -> Self {
-        let (teacher, teacher_return, evaluation, sinks) = (None, None, None, Vec::new());
-        Self { agent, actors, rng, owed, best, teacher, teacher_return, evaluation, sinks }
+        let (teacher, teacher_returns, evaluation, sinks) = (None, None, None, Vec::new());
+        Self { agent, actors, rng, owed, best, teacher, teacher_returns, evaluation, sinks }
     }
 
     /// Tries the policy out now and then, and keeps the [best](Self::best) network.
@@ -154,7 +155,22 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
     /// [`Error::Config`] unless the return is finite and above 0.
     pub fn with_teacher_return(self, teacher_return: f64) -> Result<Self> {
         crate::error::check_above_zero("the teacher's return", teacher_return)?;
-        Ok(Self { teacher_return: Some(teacher_return), ..self })
+        self.with_teacher_returns(0.0, teacher_return)
+    }
+
+    /// [`with_teacher_return`](Self::with_teacher_return) for tasks whose returns are not above 0: the
+    /// weight is 1 at the return `lowest`, such as that of random actions, 0 at the teacher's, and on a
+    /// line in between.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] unless both are finite and the teacher's is the larger one.
+    pub fn with_teacher_returns(self, lowest: f64, teacher_return: f64) -> Result<Self> {
+        crate::error::check_above_zero(
+            "the teacher's return over the lowest",
+            teacher_return - lowest,
+        )?;
+        Ok(Self { teacher_returns: Some([lowest, teacher_return]), ..self })
     }
 
     /// Goes on for `steps` steps, counted over all environments, or a few more, since each environment
@@ -213,8 +229,9 @@ impl<E: Env, S: Sampler, R: Rng> Run<E, S, R> {
         let mean_return = returns.iter().sum::<f64>() / returns.len() as f64;
         let worst_return = returns.iter().copied().fold(f64::INFINITY, f64::min);
         let best = self.best.as_ref().is_none_or(|(mean, _)| mean_return >= *mean);
-        if let Some(teacher_return) = self.teacher_return {
-            self.agent.set_teacher_weight((1.0 - mean_return / teacher_return).clamp(0.0, 1.0))?;
+        if let Some([lowest, teacher_return]) = self.teacher_returns {
+            let missing = (teacher_return - mean_return) / (teacher_return - lowest);
+            self.agent.set_teacher_weight(missing.clamp(0.0, 1.0))?;
         }
         if best {
             self.best = Some((mean_return, self.agent.q_network().clone()));

@@ -117,4 +117,27 @@ fn a_teacher_that_does_not_fit_is_a_typed_error() {
     let missing = new(config()).train(10, |_, _| ControlFlow::Continue(()));
     assert!(matches!(missing, Err(Error::Teacher(_))));
     assert!(new(config()).with_teacher_return(0.0).is_err());
+    assert!(new(config()).with_teacher_returns(-85.0, -500.0).is_err());
+    assert!(new(config()).with_teacher_returns(f64::NEG_INFINITY, -85.0).is_err());
+}
+
+#[test]
+fn the_weight_of_a_teacher_falls_on_a_line_between_two_returns() {
+    let evaluation = Evaluation { env: CartPole::v1(), every: 50, episodes: 3, seed: 1_000 };
+    let mut run = Run::new(vec![CartPole::v1()], config(), Uniform::new(), rng())
+        .and_then(|run| run.with_teacher(teacher()))
+        .and_then(|run| run.with_teacher_returns(-100.0, 900.0))
+        .and_then(|run| run.with_evaluation(evaluation))
+        .unwrap();
+    let mut evaluations = 0;
+    run.train(100, |agent, event| {
+        if let Event::Evaluated { mean_return, .. } = event {
+            evaluations += 1;
+            let expected = (900.0 - mean_return) / 1_000.0;
+            assert!((agent.teacher_weight() - expected).abs() < 1e-12);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(evaluations, 2);
 }

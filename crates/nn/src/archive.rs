@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use serde_json::Value;
 
 use crate::{Error, Result};
 
@@ -48,6 +49,7 @@ impl<'a> Archive<'a> {
         let texts: HashMap<_, _> = self.texts.clone().into_iter().collect();
         safetensors::serialize(views.collect::<Result<Vec<_>, _>>()?, Some(texts))
             .map_err(|error| format!("cannot be made: {error}"))
+            .and_then(|bytes| in_order(bytes).ok_or_else(|| "cannot be put in order".to_owned()))
     }
 
     pub(crate) fn insert(&mut self, name: String, shape: Vec<usize>, values: &[f32]) {
@@ -150,9 +152,47 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     write().map_err(|error| Error::file(path, format!("cannot be written: {error}")))
 }
 
+/// The file with its texts in the order of their names: the same network is the same bytes. They come in
+/// the order of a hash map, which is another each time.
+fn in_order(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let (len, rest) = bytes.split_first_chunk_mut()?;
+    let header = rest.get_mut(..usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+    let mut fields: BTreeMap<String, Value> = serde_json::from_slice(header).ok()?;
+    if let Some(texts) = fields.get_mut("__metadata__") {
+        let ordered: BTreeMap<String, Value> = serde_json::from_value(texts.take()).ok()?;
+        *texts = serde_json::to_value(ordered).ok()?;
+    }
+    let text = serde_json::to_vec(&fields).ok()?;
+    // What is left of the header is spaces, as before.
+    let (head, tail) = header.split_at_mut_checked(text.len())?;
+    head.copy_from_slice(&text);
+    tail.fill(b' ');
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_archive_is_the_same_bytes() {
+        let bytes = || {
+            let mut archive = Archive::default();
+            for number in 0..12 {
+                archive.set(&format!("text {number}"), number);
+                archive.insert(format!("{number}.weight"), vec![1], &[number as f32]);
+            }
+            archive.to_bytes().unwrap()
+        };
+        let first = bytes();
+        for _ in 0..5 {
+            assert_eq!(bytes(), first);
+        }
+        let read = Archive::parse(&first).unwrap();
+        let mut value = [0.0];
+        read.tensors["11.weight"].read_into("11.weight", &mut value).unwrap();
+        assert_eq!((value, read.texts["text 7"].as_str()), ([11.0], "7"));
+    }
 
     #[test]
     fn what_is_joined_is_parted_again_and_a_changed_value_changes_the_checksum() {
