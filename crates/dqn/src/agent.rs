@@ -284,17 +284,30 @@ mod tests {
 
     /// A linear agent on one number, Q(s) = [0, 0] at first, that remembers one transition.
     fn linear_agent(config: DqnConfig) -> Dqn<Uniform> {
+        remembering(config, &[0.0; 4], true)
+    }
+
+    /// An agent with these parameters in both networks that remembers one step, from 1 to 2 by action 1
+    /// with reward ½, after which the episode goes on; γ is ½.
+    fn agent_of(config: DqnConfig, parameters: &[f32]) -> Dqn<Uniform> {
+        let config = config.with_gamma(0.5).unwrap().with_learning_rate(0.125).unwrap();
+        remembering(config, parameters, false)
+    }
+
+    /// One without hidden layers and with these parameters in both networks, that remembers one step, from
+    /// 1 to 2 by action 1 with reward ½.
+    fn remembering(config: DqnConfig, parameters: &[f32], terminated: bool) -> Dqn<Uniform> {
         let config = config.with_hidden(&[]).unwrap().with_batch_size(1).unwrap();
         let mut agent = Dqn::new(1, 2, config, Uniform::new(), &mut rng()).unwrap();
-        agent.online.mlp_mut().parameters_mut().fill(0.0);
-        agent.target.mlp_mut().parameters_mut().fill(0.0);
+        agent.online.mlp_mut().parameters_mut().copy_from_slice(parameters);
+        agent.target.mlp_mut().parameters_mut().copy_from_slice(parameters);
         agent
             .remember(&Transition {
                 observation: &[1.0],
                 action: 1,
                 reward: 0.5,
                 next_observation: &[2.0],
-                terminated: true,
+                terminated,
                 truncated: false,
                 teacher: None,
             })
@@ -314,28 +327,6 @@ mod tests {
         for (got, expected) in agent.network().parameters().iter().zip([0.0, 0.125, 0.0, 0.125]) {
             assert!((got - expected).abs() < 1e-6, "{:?}", agent.network().parameters());
         }
-    }
-
-    /// An agent with these parameters in both networks that remembers one step, from 1 to 2 by action 1
-    /// with reward ½, after which the episode goes on; γ is ½.
-    fn agent_of(config: DqnConfig, parameters: &[f32]) -> Dqn<Uniform> {
-        let config = config.with_hidden(&[]).unwrap().with_batch_size(1).unwrap();
-        let config = config.with_gamma(0.5).unwrap().with_learning_rate(0.125).unwrap();
-        let mut agent = Dqn::new(1, 2, config, Uniform::new(), &mut rng()).unwrap();
-        agent.online.mlp_mut().parameters_mut().copy_from_slice(parameters);
-        agent.target.mlp_mut().parameters_mut().copy_from_slice(parameters);
-        agent
-            .remember(&Transition {
-                observation: &[1.0],
-                action: 1,
-                reward: 0.5,
-                next_observation: &[2.0],
-                terminated: false,
-                truncated: false,
-                teacher: None,
-            })
-            .unwrap();
-        agent
     }
 
     #[test]

@@ -30,7 +30,6 @@ mod off_policy;
 mod offline;
 mod online_distillation;
 mod optimism;
-mod pending;
 mod policy;
 mod policy_distillation;
 mod policy_loss;

@@ -5,7 +5,6 @@ use rand::Rng;
 use reflux_replay::{Batch, Buffer, BufferBuilder, Column, Episode, NStep, Sampler, Schema, Value};
 
 use crate::error::check_length;
-use crate::pending::Pending;
 use crate::{DqnConfig, Error, Result};
 
 /// One step of an agent in its environment.
@@ -39,8 +38,6 @@ impl Transition<'_> {
 pub(crate) struct Memory<S> {
     buffer: Buffer<S>,
     assembler: NStep,
-    /// Steps that the assembler holds back.
-    pending: Pending,
     columns: Columns,
     observation_len: usize,
     actions: usize,
@@ -110,71 +107,53 @@ impl<S: Sampler> Memory<S> {
         let assembler = NStep::new(&schema, reward, discount, config.n_step(), config.gamma())?
             .with_last(columns.next_observation)?;
         let buffer = make(Buffer::builder(schema, config.buffer_capacity()))?;
-        let pending = Pending::new(1, config.n_step());
-        Ok(Self { buffer, assembler, pending, columns, observation_len, actions })
+        Ok(Self { buffer, assembler, columns, observation_len, actions })
     }
 
     /// The number of actors whose steps come in turns. Steps that wait are forgotten.
     pub(crate) fn set_actors(&mut self, actors: usize) -> Result<()> {
         self.assembler = self.assembler.clone().with_environments(actors)?;
-        self.pending = Pending::new(actors, self.assembler.n());
         Ok(())
     }
 
     /// Keeps a step of an actor, the oldest making room; refuses what would poison the network.
     pub(crate) fn push(&mut self, actor: usize, transition: &Transition<'_>) -> Result<()> {
         self.check(transition)?;
-        self.assemble(actor, transition, true)?;
-        self.pending.push(actor, transition);
-        Ok(())
-    }
-
-    /// Takes steps that waited when they were saved; none of them completes an item.
-    #[cfg(feature = "serde")]
-    pub(crate) fn restore_pending(&mut self, pending: Pending) -> Result<()> {
-        let actors = self.assembler.environments();
-        pending.check(actors, self.assembler.n())?;
-        for actor in 0..actors {
-            for step in pending.steps(actor) {
-                self.check(&step.transition())?;
-                self.assemble(actor, &step.transition(), false)?;
-            }
-        }
-        self.pending = pending;
-        Ok(())
-    }
-
-    #[cfg(feature = "serde")]
-    pub(crate) fn pending(&self) -> &Pending {
-        &self.pending
-    }
-
-    fn assemble(&mut self, actor: usize, step: &Transition<'_>, keep: bool) -> Result<()> {
-        let action = step.action as i64;
+        let action = transition.action as i64;
         let values: [Value<'_>; 4] = [
-            step.observation.into(),
+            transition.observation.into(),
             (&action).into(),
-            (&step.reward).into(),
-            step.next_observation.into(),
+            (&transition.reward).into(),
+            transition.next_observation.into(),
         ];
-        let buffer = &mut self.buffer;
-        let sink = |item: &[Value<'_>]| if keep { buffer.push(item).map(drop) } else { Ok(()) };
-        match step.teacher {
-            None => self.assembler.push_with(actor, &values, step.episode(), sink)?,
+        let (episode, buffer) = (transition.episode(), &mut self.buffer);
+        match transition.teacher {
+            None => self.assembler.push(actor, &values, episode, buffer)?,
             Some(teacher) => {
                 let [observation, action, reward, next] = values;
                 let values = [observation, action, reward, next, teacher.into()];
-                self.assembler.push_with(actor, &values, step.episode(), sink)?
+                self.assembler.push(actor, &values, episode, buffer)?
             }
         };
         Ok(())
+    }
+
+    /// The steps that wait for their episodes to go on, in bytes.
+    #[cfg(feature = "serde")]
+    pub(crate) fn waiting(&self) -> Vec<u8> {
+        self.assembler.state()
+    }
+
+    /// Goes on with steps that waited when they were saved.
+    #[cfg(feature = "serde")]
+    pub(crate) fn restore_waiting(&mut self, waiting: &[u8]) -> Result<()> {
+        Ok(self.assembler.restore(waiting)?)
     }
 
     /// Ends the episodes of all actors as if they had been truncated.
     pub(crate) fn flush(&mut self) -> Result<()> {
         for actor in 0..self.assembler.environments() {
             self.assembler.flush(actor, &mut self.buffer)?;
-            self.pending.clear(actor);
         }
         Ok(())
     }

@@ -23,11 +23,10 @@ use serde_json::Value;
 use crate::actors::Actors;
 use crate::memory::Memory;
 use crate::optimism::Times;
-use crate::pending::Pending;
 use crate::{Dqn, DqnConfig, Error, Event, QNetwork, Result, Run};
 
 /// Changes whenever files of the version before cannot be read any more.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SETTINGS: &str = "run.json";
 const ADAM: &str = "adam";
 const ADAM_SETTINGS: [&str; 5] = ["learning_rate", "beta1", "beta2", "epsilon", "weight_decay"];
@@ -42,10 +41,10 @@ struct Settings<C> {
     config: C,
 }
 
-/// What changes, but for the buffer and the numbers of the networks. `V` are the environments, `P` the
-/// steps that wait, `R` the random generator: borrowed when they are saved, owned when they are read.
+/// What changes, but for the buffer and the numbers of the networks. `V` are the environments, `R` the
+/// random generator: borrowed when they are saved, owned when they are read.
 #[derive(Serialize, Deserialize)]
-struct Header<V, P, R> {
+struct Header<V, R> {
     steps: u64,
     updates: u64,
     owed: u64,
@@ -55,7 +54,8 @@ struct Header<V, P, R> {
     best_return: Option<f64>,
     returns: Vec<f64>,
     lengths: Vec<u64>,
-    pending: P,
+    /// The steps that the assembler holds back.
+    waiting: Vec<u8>,
     /// What an optimist has tried.
     #[serde(default)]
     tried: Option<Times>,
@@ -119,7 +119,7 @@ where
             best_return: self.best.as_ref().map(|(mean, _)| *mean),
             returns: self.actors.returns.clone(),
             lengths: self.actors.lengths.clone(),
-            pending: agent.memory.pending(),
+            waiting: agent.memory.waiting(),
             tried: agent.tried.as_ref().map(|tried| tried.times().clone()),
             envs: &self.actors.envs,
             rng: &self.rng,
@@ -179,7 +179,7 @@ where
         })?;
         let (header, mut numbers) = split::<VectorEnv<E>, R>(&bytes)?;
         memory.set_actors(header.envs.count())?;
-        memory.restore_pending(header.pending)?;
+        memory.restore_waiting(&header.waiting)?;
 
         let shape = config.network(observation_len, actions)?;
         let online = network(&shape, &mut numbers)?;
@@ -260,7 +260,7 @@ fn load_settings(folder: &Path, config: &DqnConfig) -> Result<Settings<Value>> {
 /// The header, and the numbers that follow it.
 fn split<V: DeserializeOwned, R: DeserializeOwned>(
     bytes: &[u8],
-) -> Result<(Header<V, Pending, R>, impl Iterator<Item = f32>)> {
+) -> Result<(Header<V, R>, impl Iterator<Item = f32>)> {
     let short = || Error::run("its bytes are cut short");
     let (len, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
     let len = usize::try_from(u64::from_le_bytes(*len)).map_err(Error::run)?;
