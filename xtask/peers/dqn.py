@@ -9,12 +9,9 @@ from serve import Unavailable
 NAME = f"Stable-Baselines3 {stable_baselines3.__version__}"
 
 
-def prepare(parameters, threads):
-    torch.set_num_threads(threads)
-    if parameters["task"] != "CartPole-v1":
-        raise Unavailable("only CartPole-v1")
-    # The hyperparameters of RL Baselines3 Zoo: hyperparams/dqn.yml.
-    model = stable_baselines3.DQN(
+def agent(seed):
+    """With the hyperparameters of RL Baselines3 Zoo: hyperparams/dqn.yml."""
+    return stable_baselines3.DQN(
         "MlpPolicy",
         gymnasium.make("CartPole-v1"),
         learning_rate=2.3e-3,
@@ -28,9 +25,16 @@ def prepare(parameters, threads):
         exploration_fraction=0.16,
         exploration_final_eps=0.04,
         policy_kwargs={"net_arch": [256, 256]},
-        seed=0,
+        seed=seed,
         device="cpu",
     )
+
+
+def prepare(parameters, threads):
+    torch.set_num_threads(threads)
+    if parameters["task"] != "CartPole-v1":
+        raise Unavailable("only CartPole-v1")
+    model = agent(0)
     # Past the start, so that every step of a call is one of learning.
     model.learn(parameters["warm_up"])
     steps = parameters["steps"]

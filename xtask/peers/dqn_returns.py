@@ -11,9 +11,10 @@ import json
 import sys
 
 import gymnasium
-import stable_baselines3
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+
+from dqn import NAME, agent
 
 
 class Returns(BaseCallback):
@@ -44,28 +45,10 @@ class Returns(BaseCallback):
 def main():
     seed, steps, every, episodes, first = map(int, sys.argv[1:])
     torch.set_num_threads(1)
-    # The hyperparameters of RL Baselines3 Zoo: hyperparams/dqn.yml.
-    model = stable_baselines3.DQN(
-        "MlpPolicy",
-        gymnasium.make("CartPole-v1"),
-        learning_rate=2.3e-3,
-        batch_size=64,
-        buffer_size=100_000,
-        learning_starts=1_000,
-        gamma=0.99,
-        target_update_interval=10,
-        train_freq=256,
-        gradient_steps=128,
-        exploration_fraction=0.16,
-        exploration_final_eps=0.04,
-        policy_kwargs={"net_arch": [256, 256]},
-        seed=seed,
-        device="cpu",
-    )
+    model = agent(seed)
     returns = Returns(every, episodes, first)
     model.learn(steps, callback=returns)
-    name = f"Stable-Baselines3 {stable_baselines3.__version__}"
-    print(json.dumps({"program": name, "points": returns.points}))
+    print(json.dumps({"program": NAME, "points": returns.points}))
 
 
 if __name__ == "__main__":

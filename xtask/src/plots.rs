@@ -46,6 +46,13 @@ pub(crate) struct Axes {
     pub(crate) log_y: bool,
 }
 
+impl Axes {
+    /// Both as far apart as their numbers are.
+    pub(crate) fn linear(x: &'static str, y: &'static str, y_range: Range<f64>) -> Self {
+        Self { x, y, y_range, log_x: false, log_y: false }
+    }
+}
+
 /// Lines over a common x axis, for a page that has a legend of its own.
 pub(crate) fn lines(axes: &Axes, lines: &[Line]) -> Result<String> {
     chart(axes, lines, None)

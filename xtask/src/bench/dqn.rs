@@ -12,7 +12,7 @@ use reflux_replay::{Prioritized, Sampler, Uniform};
 use serde_json::json;
 
 use super::case::{Case, Group, Threads, Work};
-use super::peer::{Program, Source};
+use super::peer::Source;
 
 pub(crate) const GROUP: Group = Group {
     name: "dqn",
@@ -20,15 +20,10 @@ pub(crate) const GROUP: Group = Group {
             128 updates of 64 transitions after every 256 steps), from step 2,048 on; the time is that \
             of acting, stepping and learning in a call, an item is one step of the environment. \
             `DqnConfig::cart_pole` here.",
-    peers: &[STABLE_BASELINES3],
+    peers: &[Source::stable_baselines3("dqn")],
     threads: Threads::One,
     cases,
     notes: |_| Ok(Vec::new()),
-};
-
-const STABLE_BASELINES3: Source = Source {
-    program: Program::Python { module: "dqn", environment: "dqn" },
-    needs: "Stable-Baselines3 and PyTorch, on Linux a download of 3 GB",
 };
 
 /// Past the first updates, and a whole number of rounds.

@@ -10,7 +10,7 @@ mod dqn;
 mod envs;
 mod measure;
 mod nn;
-pub(crate) mod peer;
+mod peer;
 mod replay;
 mod softmax;
 mod table;
@@ -21,7 +21,7 @@ use anyhow::{Result, ensure};
 
 use case::{Case, Group};
 use measure::{Bandwidth, Row};
-pub(crate) use peer::{Peer, Prepared, Program, Source};
+pub(crate) use peer::{Peer, Prepared, Source};
 
 use crate::{interrupt, output};
 

@@ -40,6 +40,12 @@ impl Source {
         Self { program, needs: "PyTorch, on Linux a download of 3 GB" }
     }
 
+    /// A module that calls Stable-Baselines3.
+    pub(crate) const fn stable_baselines3(module: &'static str) -> Self {
+        let program = Program::Python { module, environment: "dqn" };
+        Self { program, needs: "Stable-Baselines3 and PyTorch, on Linux a download of 3 GB" }
+    }
+
     /// Whether a Python peer is there, so that nobody has to wait for its installation.
     pub(crate) fn is_installed(&self) -> bool {
         match self.program {
@@ -49,13 +55,28 @@ impl Source {
         }
     }
 
-    /// The command that starts it; installs or builds it first, if need be.
+    /// The command that starts it as a peer; installs or builds it first, if need be.
     fn command(&self) -> Result<Command> {
+        let mut command = self.run(|_| "serve.py".to_owned())?;
+        if let Program::Python { module, .. } = self.program {
+            command.arg(module);
+        }
+        Ok(command)
+    }
+
+    /// The command that runs its module as a program of its own; installs what it needs first, if need be.
+    pub(crate) fn script(&self) -> Result<Command> {
+        self.run(|module| format!("{module}.py"))
+    }
+
+    /// Runs a file of `xtask/peers`, which may depend on the module, or the program of a package.
+    fn run(&self, file: impl FnOnce(&str) -> String) -> Result<Command> {
         let peers = peers();
         match self.program {
             Program::Python { module, environment } => {
-                let mut command = script("serve.py", environment, self.needs)?;
-                command.arg(module);
+                let python = Environment::new(&peers, environment)?.python(self.needs)?;
+                let mut command = Command::new(python);
+                command.arg(peers.join(file(module)));
                 Ok(command)
             }
             Program::Rust { package } => Ok(Command::new(build(&peers, package, self.needs)?)),
@@ -143,15 +164,6 @@ impl Drop for Peer {
 
 fn peers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
-}
-
-/// The command that runs a file of `xtask/peers` in a virtual environment, which is made first, if need
-/// be; `needs` says what is then installed.
-pub(crate) fn script(file: &str, environment: &str, needs: &str) -> Result<Command> {
-    let peers = peers();
-    let mut command = Command::new(Environment::new(&peers, environment)?.python(needs)?);
-    command.arg(peers.join(file));
-    Ok(command)
 }
 
 /// A virtual environment under `target/peers/` that has what `requirements-NAME.txt` pins. Groups whose

@@ -41,9 +41,7 @@ pub(super) fn curves(result: &DigitsResult, comparison: &Comparison) -> (Axes, V
     for line in &mut lines {
         line.points.retain(|point| point.1 >= low);
     }
-    let axes =
-        Axes { x: "epoch", y: "test accuracy, %", y_range: low..100.0, log_x: false, log_y: false };
-    (axes, lines)
+    (Axes::linear("epoch", "test accuracy, %", low..100.0), lines)
 }
 
 /// The first comparison as an SVG file that stands by itself.

@@ -3,11 +3,12 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::plots::thousands;
 use anyhow::Result;
 use ndarray::Array2;
 use reflux_nn::{Mlp, Workspace};
 use serde::Serialize;
+
+use crate::plots::thousands;
 
 /// Timed groups of rows, of which the median counts, and about how long each takes.
 const GROUPS: usize = 21;

@@ -272,13 +272,7 @@ fn returns_plot(result: &CartPoleResult) -> Result<Markup> {
             lines.push(Line { name: agent.replay.to_owned(), colour, points, style });
         }
     }
-    let axes = Axes {
-        x: "steps in the environment",
-        y: "return",
-        y_range: 0.0..520.0,
-        log_x: false,
-        log_y: false,
-    };
+    let axes = Axes::linear("steps in the environment", "return", 0.0..520.0);
     plot(&axes, &lines)
 }
 

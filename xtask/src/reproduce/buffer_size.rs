@@ -4,7 +4,6 @@
 //! capacity.
 
 use std::fmt::{self, Display, Formatter, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -12,14 +11,15 @@ use anyhow::{Result, ensure};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
-use reflux_dqn::{DqnConfig, Evaluation, Event, Run, Schedule};
+use reflux_dqn::{DqnConfig, Evaluation, Run, Schedule};
 use reflux_envs::{Acrobot, CartPole, Env};
 use reflux_replay::Uniform;
 
 use super::chart::{Chart, Line};
+use super::curves::Curve;
+use crate::output;
 use crate::progress::{Progress, Task as Bar};
 use crate::statistics::Estimate;
-use crate::{interrupt, output};
 
 /// The last keeps everything.
 const CAPACITIES: [usize; 5] = [300, 1_000, 3_000, 10_000, 30_000];
@@ -173,20 +173,9 @@ impl Agent {
         };
         let mut run = Run::new(vec![env], self.config()?, Uniform::new(), rng)?
             .with_evaluation(evaluation)?;
-        let mut trials = Vec::new();
-        run.train(STEPS, |_, event| {
-            if let Event::Evaluated { mean_return, .. } = event {
-                trials.push(*mean_return);
-            }
-            if interrupt::check().is_err() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
-        interrupt::check()?;
+        let trials = Curve::learn(&mut run, STEPS)?.points;
         let last = &trials[trials.len().saturating_sub(SCORED)..];
-        Ok(last.iter().sum::<f64>() / last.len() as f64)
+        Ok(last.iter().map(|(_, mean_return)| mean_return).sum::<f64>() / last.len() as f64)
     }
 
     fn config(&self) -> Result<DqnConfig> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Common;
 use super::curves::{Curve, interquartile, kept, plotted, seeds};
-use crate::bench::peer;
+use crate::bench::Source;
 use crate::interrupt;
 use crate::plots::{Axes, BLUE, ORANGE, lines_with_legend, thousands};
 use crate::progress::Progress;
@@ -73,9 +73,9 @@ fn of_ours(seed: u64) -> Result<Curve> {
 
 fn of_theirs(seed: u64) -> Result<Theirs> {
     interrupt::check()?;
-    let needs = "Stable-Baselines3 and PyTorch, on Linux a download of 3 GB";
     let steps = DqnConfig::cart_pole().training_steps();
-    let output = peer::script("dqn_returns.py", "dqn", needs)?
+    let output = Source::stable_baselines3("dqn_returns")
+        .script()?
         .args(
             [seed, steps, EVERY, EPISODES as u64, EVALUATION_SEED].map(|number| number.to_string()),
         )
@@ -126,12 +126,6 @@ fn plot(program: &str, ours: &[Curve], theirs: &[Curve]) -> Result<String> {
     let mut lines = Vec::new();
     lines.extend(plotted("ours", BLUE, &interquartile(ours)?));
     lines.extend(plotted(program, ORANGE, &interquartile(theirs)?));
-    let axes = Axes {
-        x: "steps in the environment",
-        y: "return",
-        y_range: 0.0..520.0,
-        log_x: false,
-        log_y: false,
-    };
+    let axes = Axes::linear("steps in the environment", "return", 0.0..520.0);
     lines_with_legend(&axes, &lines, SeriesLabelPosition::LowerRight)
 }

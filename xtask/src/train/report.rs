@@ -130,7 +130,7 @@ fn section(
     y_range: std::ops::Range<f64>,
     lines: &[Line],
 ) -> Result<Markup> {
-    let axes = Axes { x: "steps in the environment", y, y_range, log_x: false, log_y: false };
+    let axes = Axes::linear("steps in the environment", y, y_range);
     let empty = lines.iter().all(|line| line.points.is_empty());
     Ok(html! {
         h2 { (heading) }

@@ -11,7 +11,7 @@ mod task;
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use ndarray::Axis;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -21,9 +21,10 @@ use reflux_distill::{DarkExperienceReplay, Interval};
 use reflux_nn::data::{Dataset, mnist};
 use reflux_nn::{Init, Mlp, MlpConfig, Sgd, accuracy};
 
+use super::curves::kept;
 use super::{Common, Mnist};
+use crate::interrupt;
 use crate::progress::{Progress, Task as Bar};
-use crate::{interrupt, output};
 use published::{Method, Settings, published, settings};
 use task::{Domain, Task};
 
@@ -122,13 +123,10 @@ impl Plan<'_> {
             self.rows
         );
         let file = self.folder.join(name);
-        if let Ok(text) = std::fs::read_to_string(&file) {
+        if file.exists() {
             (0..self.tasks).for_each(|_| bar.advance(String::new));
-            return serde_json::from_str(&text).with_context(|| file.display().to_string());
         }
-        let accuracy = self.learn(run, bar)?;
-        output::write(&file, &serde_json::to_string(&accuracy)?)?;
-        Ok(accuracy)
+        kept(&file, || self.learn(run, bar))
     }
 
     fn learn(&self, run: &Run, bar: &Bar) -> Result<f64> {

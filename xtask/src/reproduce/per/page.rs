@@ -157,8 +157,7 @@ fn task_plot(task: Task, curves: &Curves) -> Result<String> {
         Task::DeepSea => -0.05..1.05,
         Task::CartPole => 0.0..520.0,
     };
-    let (x, y) = ("steps in the environment", "return");
-    let axes = Axes { x, y, y_range, log_x: false, log_y: false };
+    let axes = Axes::linear("steps in the environment", "return", y_range);
     lines_with_legend(&axes, &lines, SeriesLabelPosition::UpperLeft)
 }
 

@@ -111,12 +111,6 @@ fn plot(teacher_return: f64, curves: &[(Start, Vec<Curve>)]) -> Result<String> {
         };
         lines.extend(plotted(start.name(), colour, &interquartile(curves)?));
     }
-    let axes = Axes {
-        x: "steps of the student",
-        y: "return",
-        y_range: 0.0..520.0,
-        log_x: false,
-        log_y: false,
-    };
+    let axes = Axes::linear("steps of the student", "return", 0.0..520.0);
     lines_with_legend(&axes, &lines, SeriesLabelPosition::LowerRight)
 }

@@ -12,14 +12,11 @@ use reflux_nn::{Mlp, MlpConfig};
 use serde_json::json;
 
 use super::{GAMES, Outcome, SIZES};
-use crate::bench::{Peer, Prepared, Program, Source};
+use crate::bench::{Peer, Prepared, Source};
 use crate::policy::{Task, time_of_an_action};
 use crate::statistics::median;
 
-const STABLE_BASELINES3: Source = Source {
-    program: Program::Python { module: "predict", environment: "dqn" },
-    needs: "Stable-Baselines3 and PyTorch",
-};
+const STABLE_BASELINES3: Source = Source::stable_baselines3("predict");
 /// Both are timed in turns, so often and so long.
 const TURNS: usize = 5;
 const TURN: Duration = Duration::from_millis(300);
