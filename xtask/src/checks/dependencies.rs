@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
+use super::consumers;
 use super::workspace::{Dependency, Package, cargo, no_problems, output, prose, published, root};
 
 const DOCUMENT: &str = "docs/src/dependencies.md";
@@ -17,8 +18,10 @@ const DOCUMENT: &str = "docs/src/dependencies.md";
 /// By the names of crate and dependency: when it is needed.
 type Needs = BTreeMap<(String, String), String>;
 
-/// Compares the document with the manifests, and prints how many crates each of ours pulls in.
+/// Compares the document and the lock file of the consumers with the manifests, and prints how many
+/// crates each of ours pulls in.
 pub(crate) fn dependencies() -> Result<()> {
+    consumers::locked()?;
     let packages = published()?;
     let documented = documented(&std::fs::read_to_string(root().join(DOCUMENT))?);
     let problems = differences(&needed(&packages), &documented);
