@@ -71,6 +71,9 @@ enum Command {
     /// Licences and known flaws of dependencies, and changes that would break users; needs cargo-deny
     /// and cargo-semver-checks
     Audit(checks::AuditArgs),
+    /// Whether the crates build with the oldest Rust that they promise; needs that toolchain:
+    /// rustup toolchain install 1.89 --profile minimal
+    Msrv,
     /// The unsafe code of the replay buffers under Miri, which needs a nightly toolchain
     Miri,
 }
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Dependencies => checks::dependencies(),
         Command::Package(args) => checks::package(&args),
         Command::Audit(args) => checks::audit(&args),
+        Command::Msrv => checks::msrv(),
         Command::Miri => checks::miri(),
     };
     match result {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`, `ci` and `miri`, and what `ci` is made of: the checks, each as a command that a
+//! `cargo xtask test`, `ci`, `miri` and `msrv`, and what `ci` is made of: the checks, each as a command that a
 //! person can type.
 
 mod audit;
@@ -36,6 +36,8 @@ const MIRI_ENVIRONMENT: [(&str, &str); 3] = [
     ("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-deterministic-floats"),
     ("PROPTEST_CASES", "4"),
 ];
+/// Crates and features whose dependencies need a newer Rust than ours; their documentation says which.
+const NEWER_RUST: [(&str, &str); 1] = [("reflux-distill", "onnx")];
 
 /// Every test of the workspace, those in the documentation included.
 pub(crate) fn test() -> Result<()> {
@@ -66,6 +68,25 @@ fn timed(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
 pub(crate) fn miri() -> Result<()> {
     // Rustup's `cargo`, as the one that runs this is of one toolchain.
     run(Command::new("cargo").envs(MIRI_ENVIRONMENT), MIRI)
+}
+
+/// Whether the crates and their dependencies build with the oldest Rust that the manifests promise, which
+/// has to be installed, and with every feature but those that need a newer one.
+pub(crate) fn msrv() -> Result<()> {
+    for package in workspace::published()? {
+        let (name, version) = (&package.name, &package.rust_version);
+        let features: Vec<&str> = package
+            .features
+            .keys()
+            .map(String::as_str)
+            .filter(|feature| !NEWER_RUST.contains(&(name, feature)))
+            .collect();
+        let features = features.join(",");
+        let arguments =
+            format!("+{version} check -p {name} --features {features} --target-dir target/msrv");
+        run(Command::new("cargo").current_dir(workspace::root()), &arguments)?;
+    }
+    Ok(())
 }
 
 /// Runs `cargo` with these arguments and with warnings of rustdoc as errors.

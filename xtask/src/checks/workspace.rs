@@ -89,6 +89,7 @@ pub(crate) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
+    pub(crate) rust_version: String,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) features: std::collections::BTreeMap<String, Vec<String>>,
     pub(crate) manifest_path: PathBuf,

@@ -169,7 +169,8 @@ impl Fit {
     }
 
     /// Trains `mlp` on `inputs` `[rows, features]` towards `objective`, in an order drawn from `rng`
-    /// for each epoch. Calls `observe` after each; it may end the training.
+    /// for each epoch. Calls `observe` after each; it may end the training. (A closure that is kept in
+    /// a variable first has to name its argument's type: `|epoch: &Epoch<'_>| ...`.)
     ///
     /// # Errors
     ///
