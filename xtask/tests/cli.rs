@@ -142,7 +142,7 @@ fn figures(threads: &str) -> Value {
     fn without_times(value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                for time in ["seconds", "steps_per_second", "row_nanoseconds"] {
+                for time in ["seconds", "steps_per_second", "latency"] {
                     fields.remove(time);
                 }
                 fields.values_mut().for_each(without_times);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use reflux_distill::Cost;
 use reflux_dqn::{
     Dqn, DqnConfig, EpsilonGreedy, Event, Greedy, PolicyDistillation, PolicyMemory, evaluate, train,
 };
@@ -15,7 +16,7 @@ use reflux_nn::{Mlp, MlpConfig};
 use reflux_replay::{Prioritized, Sampler, Uniform};
 use serde::Serialize;
 
-use super::latency::{Cost, cost};
+use super::cost::cost;
 use crate::interrupt;
 use crate::progress::{Progress, Task};
 
@@ -140,7 +141,7 @@ pub(crate) fn run(plan: &Plan, seed: u64, progress: &Progress) -> Result<CartPol
     interrupt::check()?;
     for agent in &mut agents {
         // Timed again now that nothing else is running.
-        agent.policy.cost = cost(&agent.network)?;
+        agent.policy.cost = cost(&agent.network);
     }
     let better = agents[1].policy.mean_return > agents[0].policy.mean_return;
     let teacher = usize::from(better);
@@ -247,7 +248,7 @@ fn judge(network: &Mlp) -> Result<PolicyResult> {
     let (mean_return, worst_return) = mean_return(network, EVALUATION_EPISODES, EVALUATION_SEED)?;
     Ok(PolicyResult {
         network: network.config().to_string(),
-        cost: cost(network)?,
+        cost: cost(network),
         mean_return,
         worst_return,
     })

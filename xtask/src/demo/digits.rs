@@ -8,13 +8,13 @@ use ndarray::{Array2, Axis};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
-use reflux_distill::{Distill, Evaluation, Interval, SoftTargets, agreement};
+use reflux_distill::{Cost, Distill, Evaluation, Interval, SoftTargets, agreement};
 use reflux_nn::data::Dataset;
 use reflux_nn::{Adam, Fit, HardLabels, Mlp, MlpConfig, Objective, accuracy, argmax};
 use reflux_softmax::CrossEntropy;
 use serde::Serialize;
 
-use super::latency::{Cost, cost};
+use super::cost::cost;
 use super::plan::{DigitsPlan, Setting};
 use crate::interrupt;
 use crate::progress::{Progress, Task};
@@ -166,7 +166,7 @@ pub(crate) fn run(
         teacher: TeacherResult {
             network: teacher.config().to_string(),
             evaluation: Evaluation::new(&lesson.test_targets.logits(), data.test.labels())?,
-            cost: cost(&teacher)?,
+            cost: cost(&teacher),
         },
         comparisons,
         pictures,
@@ -227,7 +227,7 @@ fn compare(
         network: students[0].network.config().to_string(),
         labelled_rows: setting.rows.min(lesson.train.len()),
         epochs: setting.epochs,
-        cost: cost(&students[0].network)?,
+        cost: cost(&students[0].network),
         students: results,
         gain,
     };

@@ -1,9 +1,9 @@
 //! `cargo xtask demo`: the whole story on real data, as tables, as JSON and as a page with plots.
 
 mod cart_pole;
+mod cost;
 mod curves;
 mod digits;
-mod latency;
 mod pictures;
 mod plan;
 mod report;

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use maud::{Markup, PreEscaped, html};
+use reflux_distill::Cost;
 
 use super::DemoResult;
 use super::cart_pole::{CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
+use super::cost::{cells, times_as_fast};
 use super::digits::{Comparison, Difference, DigitsResult, in_points};
-use super::latency::Cost;
 use super::tables::verdict;
 use super::{curves, pictures};
 use crate::page::{self, plot};
@@ -55,7 +56,7 @@ fn summary(digits: &DigitsResult, cart_pole: &CartPoleResult) -> Markup {
                 b { (format!("{:.1}%", student.size_percent(teacher))) }
                 "of the teacher's size and " (format!("{:.1}%", student.return_percent(teacher)))
                 " of the return: the policy's student, "
-                (format!("{:.0} times", teacher.cost.row_nanoseconds / student.cost.row_nanoseconds))
+                (format!("{:.0} times", times_as_fast(student.cost, teacher.cost)))
                 " as fast."
             }
         }
@@ -175,7 +176,7 @@ fn comparison_section(result: &DigitsResult, comparison: &Comparison) -> Result<
 }
 
 fn cost_cells(cost: Cost) -> Markup {
-    html! { @for cell in cost.cells() { td { (cell) } } }
+    html! { @for cell in cells(cost) { td { (cell) } } }
 }
 
 fn curves_plot(result: &DigitsResult, comparison: &Comparison) -> Result<Markup> {

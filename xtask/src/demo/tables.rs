@@ -4,6 +4,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
 use super::cart_pole::{AgentResult, CartPoleResult, EVALUATION_EPISODES, PolicyResult, SOLVED};
+use super::cost::cells;
 use super::digits::{Comparison, DigitsResult, in_points};
 use crate::plots::thousands;
 
@@ -55,7 +56,7 @@ fn teacher_row(result: &DigitsResult) -> Vec<String> {
         teacher.evaluation.errors.to_string(),
         String::new(),
     ];
-    row.extend(teacher.cost.cells());
+    row.extend(cells(teacher.cost));
     row
 }
 
@@ -68,7 +69,7 @@ fn student_rows(comparison: &Comparison) -> impl Iterator<Item = Vec<String>> + 
             format!("{:.1}", student.errors),
             format!("{:.2}", 100.0 * student.agreement),
         ];
-        row.extend(comparison.cost.cells());
+        row.extend(cells(comparison.cost));
         row
     })
 }
@@ -129,6 +130,6 @@ fn policy_row(name: &str, policy: &PolicyResult, teacher: &PolicyResult) -> Vec<
         format!("{:.0}", policy.worst_return),
         format!("{:.1}", policy.return_percent(teacher)),
     ];
-    row.extend(policy.cost.cells());
+    row.extend(cells(policy.cost));
     row
 }
