@@ -4,6 +4,7 @@ import importlib.metadata
 
 import cpprb
 import numpy
+from serve import Unavailable
 
 NAME = f"cpprb {importlib.metadata.version('cpprb')}"
 CHUNK = 256
@@ -29,6 +30,7 @@ def prepare(parameters, threads):
     make = cpprb.PrioritizedReplayBuffer if "prioritized" in work else cpprb.ReplayBuffer
     settings = {"eps": EPSILON} if "prioritized" in work else {}
     if items == "4 frames":
+        check_memory(capacity)
         buffer = make(capacity, FRAMES, next_of="obs", stack_compress="obs", **settings)
     elif items == "4 floats":
         buffer = make(capacity, COLUMNS, **settings)
@@ -41,6 +43,25 @@ def prepare(parameters, threads):
     if "update" in work:
         return sample_and_update(buffer, batch)
     return sample(buffer, batch)
+
+
+def check_memory(capacity):
+    """cpprb reserves memory only as it fills it, so that a buffer that does not fit is found out late."""
+    needed, available = capacity * 84 * 84 * 11 // 10, available_memory()
+    if available is not None and needed > available:
+        raise Unavailable(
+            f"{capacity} frames need {needed} bytes of memory, and {available} bytes are available"
+        )
+
+
+def available_memory():
+    """The bytes that Linux could give beside what is in use; elsewhere, nothing is known."""
+    try:
+        with open("/proc/meminfo") as lines:
+            values = dict(line.split(":") for line in lines)
+    except FileNotFoundError:
+        return None
+    return int(values["MemAvailable"].split()[0]) * 1024
 
 
 def transitions(items, rows):

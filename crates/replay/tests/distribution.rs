@@ -4,8 +4,8 @@
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_replay::{
-    Batch, Buffer, LowestPriority, Mixture, Prioritized, RankBased, Reservoir, Result, Sampler,
-    Schema, Sequences, Uniform, WithoutReplacement,
+    Batch, Buffer, BufferBuilder, LowestPriority, Mixture, Prioritized, RankBased, Reservoir,
+    Result, Sampler, Schema, Sequences, Uniform, WithoutReplacement,
 };
 
 const CAPACITY: usize = 100;
@@ -18,9 +18,13 @@ const LIMIT_39: f64 = 72.05;
 const LIMIT_19: f64 = 43.82;
 
 fn buffer<S: Sampler>(sampler: S) -> Result<Buffer<S>> {
+    builder(CAPACITY)?.build(sampler)
+}
+
+fn builder(capacity: usize) -> Result<BufferBuilder> {
     let mut schema = Schema::new();
     schema.column::<i64>("number", &[])?;
-    Buffer::new(schema, CAPACITY, sampler)
+    Ok(Buffer::builder(schema, capacity))
 }
 
 fn push<S: Sampler>(buffer: &mut Buffer<S>, numbers: std::ops::Range<i64>) -> Result<()> {
@@ -242,31 +246,71 @@ fn without_replacement_every_order_is_as_likely() -> Result<()> {
     Ok(())
 }
 
+/// Five items: as they came, after the ring has wrapped around, and after the two of lowest priority have
+/// left.
+fn buffers_of_five(sampler: &WithoutReplacement) -> Result<[Buffer<WithoutReplacement>; 3]> {
+    let mut first = builder(5)?.build(sampler.clone())?;
+    push(&mut first, 0..5)?;
+    let mut wrapped = builder(5)?.build(sampler.clone())?;
+    push(&mut wrapped, 0..13)?;
+    let lowest = builder(5)?.with_eviction(LowestPriority::new());
+    let mut evicted = lowest.build(sampler.clone())?;
+    push(&mut evicted, 0..5)?;
+    let ids: Vec<_> = evicted.items().collect();
+    evicted.set_priorities(&ids, &[2.0, 0.1, 3.0, 0.2, 4.0])?;
+    push(&mut evicted, 5..7)?;
+    assert!(!evicted.contains(ids[1]) && !evicted.contains(ids[3]));
+    Ok([first, wrapped, evicted])
+}
+
 /// No pair holds an item twice, every other pair is as likely, whatever came in the batch before.
 #[test]
 fn without_replacement_within_batches_every_pair_is_as_likely() -> Result<()> {
-    let mut buffer = buffer(WithoutReplacement::within_batches())?;
-    push(&mut buffer, 0..5)?;
-    let held: Vec<_> = buffer.items().collect();
-    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);
-    let mut batch = Batch::new();
-    let (mut pairs, mut next) = (vec![0.0; 25], vec![0.0; 25]);
-    let mut before = 0;
-    for _ in 0..20_000 {
-        buffer.sample(2, rng, &mut batch)?;
-        let [first, second] =
-            [0, 1].map(|at| held.binary_search(&batch.items()[at]).expect("held"));
-        pairs[5 * first + second] += 1.0;
-        next[5 * before + first] += 1.0;
-        before = second;
+    for mut buffer in buffers_of_five(&WithoutReplacement::within_batches())? {
+        let held: Vec<_> = buffer.items().collect();
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);
+        let mut batch = Batch::new();
+        let (mut pairs, mut next) = (vec![0.0; 25], vec![0.0; 25]);
+        let mut before = 0;
+        for _ in 0..20_000 {
+            buffer.sample(2, rng, &mut batch)?;
+            let [first, second] =
+                [0, 1].map(|at| held.binary_search(&batch.items()[at]).expect("held"));
+            pairs[5 * first + second] += 1.0;
+            next[5 * before + first] += 1.0;
+            before = second;
+        }
+        check_pairs(&pairs);
+        // The same item may come last in one batch and first in the next: all 25 pairs.
+        assert!(statistic(&next, &[1.0; 25]) < LIMIT_19);
     }
+    Ok(())
+}
+
+/// The first two items of an epoch are any two with equal probability.
+#[test]
+fn without_replacement_every_pair_begins_an_epoch_as_often() -> Result<()> {
+    for mut buffer in buffers_of_five(&WithoutReplacement::new())? {
+        let held: Vec<_> = buffer.items().collect();
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(9);
+        let (mut batch, mut pairs) = (Batch::new(), vec![0.0; 25]);
+        for _ in 0..20_000 {
+            buffer.sample(5, rng, &mut batch)?;
+            let [first, second] =
+                [0, 1].map(|at| held.binary_search(&batch.items()[at]).expect("held"));
+            pairs[5 * first + second] += 1.0;
+        }
+        check_pairs(&pairs);
+    }
+    Ok(())
+}
+
+/// Of five items, counts of all 25 pairs: none of an item with itself, and the others alike.
+fn check_pairs(pairs: &[f64]) {
     let different: Vec<f64> =
         (0..25).filter(|pair| pair % 6 != 0).map(|pair| pairs[pair]).collect();
     assert_eq!(different.iter().sum::<f64>(), 20_000.0);
     assert!(statistic(&different, &[1.0; 20]) < LIMIT_19);
-    // The same item may come last in one batch and first in the next: all 25 pairs.
-    assert!(statistic(&next, &[1.0; 25]) < LIMIT_19);
-    Ok(())
 }
 
 /// Every whole sequence is as likely as any other, with two environments taking turns, episodes of
@@ -342,9 +386,7 @@ fn a_reservoir_keeps_early_and_late_items_alike() -> Result<()> {
     let (k, n, trials) = (5, 20, 20_000);
     let mut counts = vec![0.0; n];
     for seed in 0..trials {
-        let mut schema = Schema::new();
-        schema.column::<i64>("number", &[])?;
-        let builder = Buffer::builder(schema, k).with_eviction(Reservoir::new(seed));
+        let builder = builder(k)?.with_eviction(Reservoir::new(seed));
         let mut buffer = builder.build(Uniform::new())?;
         let mut ids = Vec::new();
         for number in 0..n as i64 {
@@ -364,9 +406,7 @@ fn a_reservoir_keeps_early_and_late_items_alike() -> Result<()> {
 #[test]
 fn samplers_keep_their_distribution_when_items_leave_in_any_order() -> Result<()> {
     let build = |sampler: Box<dyn Sampler>| -> Result<_> {
-        let mut schema = Schema::new();
-        schema.column::<i64>("number", &[])?;
-        let builder = Buffer::builder(schema, CAPACITY).with_eviction(LowestPriority::new());
+        let builder = builder(CAPACITY)?.with_eviction(LowestPriority::new());
         builder.with_max_times_sampled(1_000_000)?.build(sampler)
     };
     let samplers: [Box<dyn Sampler>; 3] = [
@@ -403,10 +443,7 @@ fn samplers_keep_their_distribution_when_items_leave_in_any_order() -> Result<()
 /// Items that have been sampled often enough leave gaps, which others move into.
 #[test]
 fn uniform_over_what_is_left_when_spent_items_have_gone() -> Result<()> {
-    let mut schema = Schema::new();
-    schema.column::<i64>("number", &[])?;
-    let builder = Buffer::builder(schema, CAPACITY).with_max_times_sampled(3)?;
-    let mut buffer = builder.build(Uniform::new())?;
+    let mut buffer = builder(CAPACITY)?.with_max_times_sampled(3)?.build(Uniform::new())?;
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(3);
     let (mut batch, mut counts) = (Batch::new(), vec![0.0; 20]);
     for _ in 0..10_000 {
@@ -444,6 +481,40 @@ fn a_mixture_draws_each_item_by_its_buffers_weight() -> Result<()> {
     }
     let mut proportions = vec![3.0 / 40.0; 40];
     proportions.resize(100, 1.0 / 60.0);
+    assert!(statistic(&counts, &proportions) < LIMIT);
+    Ok(())
+}
+
+/// The same where one buffer has wrapped around and got new priorities, and another has lost those of
+/// lowest priority.
+#[test]
+fn a_mixture_keeps_its_distribution_after_updates_and_evictions() -> Result<()> {
+    let prioritized: Box<dyn Sampler> = Box::new(Prioritized::new().with_epsilon(0.0)?);
+    let mut first = builder(60)?.build(prioritized)?;
+    push(&mut first, 0..90)?; // 30 to 89
+    let held = &priorities(10)[..60];
+    let ids: Vec<_> = first.items().collect();
+    first.set_priorities(&ids, held)?;
+    let uniform: Box<dyn Sampler> = Box::new(Uniform::new());
+    let mut second = builder(40)?.with_eviction(LowestPriority::new()).build(uniform)?;
+    push(&mut second, 90..130)?;
+    let ids: Vec<_> = second.items().collect();
+    let low: Vec<f32> = (90..130).map(|n| if n % 2 == 0 { 0.5 } else { 2.0 }).collect();
+    second.set_priorities(&ids, &low)?;
+    push(&mut second, 130..150)?; // in place of the even ones
+
+    let mut mixture = Mixture::new([(first, 3.0), (second, 1.0)])?;
+    let number = mixture.buffers()[0].schema().find::<i64>("number")?;
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(12);
+    let (mut batch, mut counts) = (Batch::new(), vec![0.0; 150]);
+    for _ in 0..200_000 {
+        mixture.sample(1, rng, &mut batch)?;
+        counts[batch.values(number)?[0] as usize] += 1.0;
+    }
+    let total: f64 = held.iter().copied().map(mass).sum();
+    let mut proportions = vec![0.0; 30];
+    proportions.extend(held.iter().map(|&priority| 3.0 * mass(priority) / total));
+    proportions.extend((90..150).map(|n| if n < 130 && n % 2 == 0 { 0.0 } else { 1.0 / 40.0 }));
     assert!(statistic(&counts, &proportions) < LIMIT);
     Ok(())
 }

@@ -100,6 +100,28 @@ fn push<S: Sampler>(
     ])
 }
 
+/// The same for several at once, of any environments; they are numbered from `first` on.
+fn push_batch<S: Sampler>(
+    buffer: &mut Buffer<S>,
+    first: usize,
+    streams: &[usize],
+    steps: &[Step],
+) -> Result<()> {
+    let observations: Vec<u8> = steps.iter().flat_map(|step| pixels(&step.observation)).collect();
+    let next: Vec<u8> = steps.iter().flat_map(|step| pixels(&step.next)).collect();
+    let numbers: Vec<i64> = (first as i64..).take(steps.len()).collect();
+    let streams: Vec<i64> = streams.iter().map(|&stream| stream as i64).collect();
+    let ends: Vec<bool> = steps.iter().map(|step| step.ends).collect();
+    let values = [
+        (&observations).into(),
+        (&numbers).into(),
+        (&next).into(),
+        (&streams).into(),
+        (&ends).into(),
+    ];
+    buffer.push_batch(steps.len(), &values).map(drop)
+}
+
 fn build(builder: BufferBuilder, eviction: u8) -> BufferBuilder {
     match eviction {
         0 => builder,
@@ -146,6 +168,7 @@ proptest! {
         (eviction, sequences, limited) in (0_u8..3, any::<bool>(), any::<bool>()),
         frames_per_item in prop_oneof![Just(0.0), Just(0.5), Just(1.1), Just(8.0)],
         turns in prop::collection::vec((any::<usize>(), 0_u8..6), 1..80),
+        rows in 1_usize..5,
     ) {
         let (schema, columns) = schema(streams, depth).unwrap();
         let mut builder = build(Buffer::builder(schema, capacity), eviction)
@@ -161,7 +184,8 @@ proptest! {
         };
         let mut buffer = builder.build(sampler).unwrap();
         let mut environments = Environments::new(streams, depth, repeats);
-        let (mut steps, rng) = (Vec::new(), &mut Xoshiro256PlusPlus::seed_from_u64(0));
+        let (mut steps, mut order, mut pushed) = (Vec::new(), Vec::new(), 0);
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(0);
         for (turn, kind) in turns {
             if kind == 5 && turn % 7 == 0 {
                 buffer.clear();
@@ -169,8 +193,16 @@ proptest! {
             }
             let stream = turn % streams;
             let step = environments.step(stream, kind == 0);
-            push(&mut buffer, steps.len() as i64, stream, &step).unwrap();
             steps.push(step);
+            order.push(stream);
+            if rows == 1 {
+                push(&mut buffer, pushed as i64, stream, &steps[pushed]).unwrap();
+            } else if steps.len() == pushed + rows {
+                push_batch(&mut buffer, pushed, &order[pushed..], &steps[pushed..]).unwrap();
+            } else {
+                continue; // until there are enough
+            }
+            pushed = steps.len();
             prop_assert!(!buffer.is_empty() || eviction == 1); // the reservoir may pass it over
             check(&mut buffer, &columns, &steps, rng).unwrap();
         }

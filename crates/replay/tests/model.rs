@@ -23,6 +23,7 @@ enum Operation {
 enum Draws {
     Uniform,
     WithoutReplacement,
+    WithinBatches,
     Prioritized,
     RankBased,
     Sequences(usize),
@@ -49,6 +50,7 @@ fn draws() -> impl Strategy<Value = Draws> {
     prop_oneof![
         Just(Draws::Uniform),
         Just(Draws::WithoutReplacement),
+        Just(Draws::WithinBatches),
         Just(Draws::Prioritized),
         Just(Draws::RankBased),
         (1_usize..5).prop_map(Draws::Sequences),
@@ -63,6 +65,7 @@ fn sampler(draws: Draws) -> Result<Box<dyn Sampler>> {
     Ok(match draws {
         Draws::Uniform => Box::new(Uniform::new()),
         Draws::WithoutReplacement => Box::new(WithoutReplacement::new()),
+        Draws::WithinBatches => Box::new(WithoutReplacement::within_batches()),
         Draws::Prioritized => Box::new(Prioritized::new().with_epsilon(0.0)?),
         Draws::RankBased => Box::new(RankBased::new()),
         Draws::Sequences(length) => Box::new(Sequences::new(length)?),
@@ -271,7 +274,10 @@ impl Pair {
                 };
                 assert!(numbers.into_iter().all(drawable));
             }
-            Draws::WithoutReplacement => {
+            Draws::WithoutReplacement | Draws::WithinBatches => {
+                if self.draws == Draws::WithinBatches {
+                    self.model.iter_mut().for_each(|item| item.drawn = false);
+                }
                 for number in numbers {
                     if self.model.iter().all(|item| item.drawn) {
                         self.model.iter_mut().for_each(|item| item.drawn = false);

@@ -50,6 +50,7 @@ fn training_steps_allocate_nothing() -> Result<()> {
     assert_eq!(allocations(Prioritized::new().with_strata(false))?, 0);
     assert_eq!(allocations(RankBased::new())?, 0);
     assert_eq!(allocations(WithoutReplacement::new())?, 0);
+    assert_eq!(allocations(WithoutReplacement::within_batches())?, 0);
     assert_eq!(allocations(Sequences::new(1)?)?, 0);
     Ok(())
 }

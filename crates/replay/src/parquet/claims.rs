@@ -64,3 +64,46 @@ pub(super) fn problem(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use ::parquet::file::metadata::{FileMetaData, RowGroupMetaData};
+    use ::parquet::schema::types::{SchemaDescriptor, Type};
+
+    use super::*;
+
+    /// What is wrong with a file of 100 bytes that states so many items, and has groups of so many; an
+    /// item has 400 bytes.
+    fn problem_of(stated: i64, groups: &[i64]) -> Option<String> {
+        let root = Type::group_type_builder("schema").build().unwrap();
+        let columns = Arc::new(SchemaDescriptor::new(Arc::new(root)));
+        let file = FileMetaData::new(2, stated, None, None, Arc::clone(&columns), None);
+        let group = |&rows: &i64| {
+            let group = RowGroupMetaData::builder(Arc::clone(&columns)).set_num_rows(rows);
+            group.build().unwrap()
+        };
+        let metadata = ParquetMetaData::new(file, groups.iter().map(group).collect());
+        let mut schema = Schema::new();
+        schema.column::<f32>("observation", &[100]).unwrap();
+        problem(&Source::memory(vec![0; 100]), &metadata, &schema, &[]).unwrap()
+    }
+
+    #[test]
+    fn a_small_file_cannot_ask_for_much_memory() {
+        assert_eq!(problem_of(65_536, &[65_535, 1]), None);
+        let much = problem_of(65_537, &[65_537]).unwrap();
+        assert!(much.starts_with("it states 65537 items, which are 26214800 bytes"), "{much}");
+        let more = problem_of(i64::MAX, &[i64::MAX]).unwrap();
+        assert!(more.contains("are taken for damage"), "{more}");
+    }
+
+    #[test]
+    fn numbers_of_items_that_cannot_be_are_damage() {
+        for (stated, groups) in [(3, &[1, 1][..]), (-1, &[]), (i64::MAX, &[i64::MAX, i64::MAX])] {
+            let problem = problem_of(stated, groups).unwrap();
+            assert!(problem.starts_with(&format!("it states {stated} items, and")), "{problem}");
+        }
+        let problem = problem_of(0, &[1, -1]).unwrap();
+        assert_eq!(problem, "it is damaged: a row group has less than no rows");
+    }
+}

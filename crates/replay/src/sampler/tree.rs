@@ -271,6 +271,8 @@ impl fmt::Debug for SumTree {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand::{RngCore, SeedableRng};
+    use rand_xoshiro::Xoshiro256PlusPlus;
 
     use super::*;
 
@@ -357,6 +359,43 @@ mod tests {
             tree.total();
         }
         assert_eq!(tree.total(), tree_of(&[0.0, 0.1, 0.2, 0.3]).total());
+    }
+
+    /// Random masses over sixty powers of ten, so many in turn; then every sum is, to the last bit, that
+    /// of a tree which never held anything else.
+    fn check_that_sums_forget_what_was(updates: u64) {
+        const CAPACITY: usize = 1000;
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut tree = SumTree::new(CAPACITY).unwrap();
+        for update in 0..updates {
+            let bits = rng.next_u64();
+            let power = (bits % 61) as i32 - 30;
+            tree.set((bits >> 32) as usize % CAPACITY, 10_f64.powi(power));
+            if update % 256 == 0 {
+                tree.total();
+            }
+        }
+        tree.total();
+        let masses: Vec<f64> = (0..CAPACITY).map(|slot| tree.get(slot)).collect();
+        let mut fresh = tree_of(&masses);
+        fresh.total();
+        let nodes = |tree: &SumTree| -> Vec<[f64; WIDTH]> {
+            let levels = tree.levels.iter();
+            levels.flat_map(|level| level.sums.iter().chain(&level.smallest)).map(|n| n.0).collect()
+        };
+        assert_eq!(nodes(&tree), nodes(&fresh));
+    }
+
+    #[test]
+    fn sums_depend_on_the_masses_alone_not_on_what_was_before() {
+        check_that_sums_forget_what_was(if cfg!(miri) { 2_000 } else { 200_000 });
+    }
+
+    /// `cargo test -p reflux-replay --release --lib billion -- --ignored`
+    #[test]
+    #[ignore = "takes a minute with optimisation"]
+    fn sums_do_not_drift_over_a_billion_updates() {
+        check_that_sums_forget_what_was(1_000_000_000);
     }
 
     #[test]

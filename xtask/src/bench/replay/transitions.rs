@@ -157,8 +157,10 @@ pub(super) struct Images {
 }
 
 impl Images {
-    pub(super) fn new(capacity: usize, batch: usize) -> Self {
-        Self { images: vec![7; capacity * IMAGE], copies: vec![0; batch * 2 * STACK * IMAGE] }
+    pub(super) fn new(capacity: usize, batch: usize) -> Result<Self> {
+        // Where the buffer that they stand for does not fit, they do not either.
+        drop(Transitions::new(Content::Frames).buffer(capacity, Uniform::new())?);
+        Ok(Self { images: vec![7; capacity * IMAGE], copies: vec![0; batch * 2 * STACK * IMAGE] })
     }
 
     /// Copies the images of a batch. An item's two stacks are made of five images in a row.

@@ -16,7 +16,7 @@ pub(super) fn prepare(job: Job, content: Content, capacity: usize, batch: usize)
         Job::Sample => sample(content, capacity, batch, Uniform::new()),
         Job::SamplePrioritized => sample(content, capacity, batch, Prioritized::new()),
         Job::SampleAndUpdate => sample_and_update(content, capacity, batch),
-        Job::Copy => Ok(copy(capacity, batch)),
+        Job::Copy => copy(capacity, batch),
     }
 }
 
@@ -73,8 +73,8 @@ fn sample_and_update(content: Content, capacity: usize, size: usize) -> Result<W
     }))
 }
 
-fn copy(capacity: usize, batch: usize) -> Work {
-    let mut images = Images::new(capacity, batch);
+fn copy(capacity: usize, batch: usize) -> Result<Work> {
+    let mut images = Images::new(capacity, batch)?;
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(0);
-    Box::new(move || Ok(images.copy(&mut rng)))
+    Ok(Box::new(move || Ok(images.copy(&mut rng))))
 }
