@@ -16,8 +16,8 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(90, 90, 90),
 ];
 const SIZE: (u32, u32) = (720, 400);
-/// To the right of the last setting, as a part of the width, so that the legend hides nothing.
-const ROOM_FOR_LEGEND: f64 = 0.28;
+/// The width of the legend: of its frame and the lines in it, and of a letter of a name.
+const LEGEND: (f64, f64) = (60.0, 7.5);
 const FONT: &str = "sans-serif";
 
 /// What is drawn.
@@ -49,13 +49,12 @@ impl Chart<'_> {
     fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
         let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
-        let last = self.settings.len().saturating_sub(1) as f64;
         let mut chart = ChartBuilder::on(&root)
             .margin(12)
             .caption(self.title, (FONT, 17))
             .x_label_area_size(46)
             .y_label_area_size(60)
-            .build_cartesian_2d(-0.4..last + ROOM_FOR_LEGEND * (last + 1.0), self.range())?;
+            .build_cartesian_2d(self.width(), self.range())?;
         let name = |x: &f64| match self.settings.get(x.round().max(0.0) as usize) {
             Some(name) if (x - x.round()).abs() < 1e-6 => name.clone(),
             _ => String::new(),
@@ -95,6 +94,15 @@ impl Chart<'_> {
         Ok(())
     }
 
+    /// From a little before the first setting to where the legend ends, which stands beside the lines and
+    /// hides nothing.
+    fn width(&self) -> std::ops::Range<f64> {
+        let letters = self.lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
+        let legend = (LEGEND.0 + LEGEND.1 * letters as f64) / f64::from(SIZE.0);
+        let lines = self.settings.len() as f64;
+        -0.4..lines / (1.0 - legend.min(0.5)) - 0.4
+    }
+
     /// From the lowest end of an interval to the highest, and a little more.
     fn range(&self) -> std::ops::Range<f64> {
         let points = || self.lines.iter().flat_map(|line| &line.points);
@@ -123,6 +131,8 @@ mod tests {
             lines: vec![Line { name: "plain".into(), points: [1.0, 2.0, 3.0].map(point).to_vec() }],
         };
         assert_eq!(chart.range(), -0.2..4.2);
+        // Three settings, and beside them 60 + 5 * 7.5 of 720 pixels.
+        assert!((chart.width().end - (3.0 / (1.0 - 97.5 / 720.0) - 0.4)).abs() < 1e-12);
         let svg = chart.svg().unwrap();
         for text in ["A title", "width", "accuracy", "two", "four", "eight", "plain"] {
             assert!(svg.contains(text), "{text}");
