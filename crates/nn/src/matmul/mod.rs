@@ -98,30 +98,35 @@ fn multiply_rows<F: Real>(
     n: usize,
     onto: Onto<'_, F>,
 ) {
-    #[cfg(feature = "rayon")]
-    {
-        use rayon::prelude::*;
-        let (m, k) = a.dim();
-        let threads = rayon::current_num_threads();
-        let height = path.run(TileHeight);
-        if threads > 1 && m * n * k > PARALLEL && m >= 2 * height {
-            // Of whole tiles, so that a row is in a tile of the same height as without threads.
-            let rows = m.div_ceil(threads).next_multiple_of(height);
-            c.par_chunks_mut(rows * n).enumerate().for_each(|(index, c)| {
-                let start = index * rows;
-                let end = start + c.len() / n;
-                let onto = match onto {
-                    Onto::Rows(values) => Onto::Rows(&values[start..end]),
-                    other => other,
-                };
-                let a = a.slice(ndarray::s![start..end, ..]);
-                path.run(Multiply { a, packed, c, n, onto, low: false });
-            });
-            return;
-        }
-    }
     let low = a.nrows() <= LOW;
+    #[cfg(feature = "rayon")]
+    if let Some(rows) = rows_a_thread(path, a.dim(), n) {
+        use rayon::prelude::*;
+        c.par_chunks_mut(rows * n).enumerate().for_each(|(index, c)| {
+            let start = index * rows;
+            let end = start + c.len() / n;
+            let onto = match onto {
+                Onto::Rows(values) => Onto::Rows(&values[start..end]),
+                other => other,
+            };
+            let a = a.slice(ndarray::s![start..end, ..]);
+            path.run(Multiply { a, packed, c, n, onto, low });
+        });
+        return;
+    }
     path.run(Multiply { a, packed, c, n, onto, low });
+}
+
+/// How many rows of C `[m, n]` a thread makes, where sharing them pays.
+#[cfg(feature = "rayon")]
+fn rows_a_thread(path: Path, (m, k): (usize, usize), n: usize) -> Option<usize> {
+    let threads = rayon::current_num_threads();
+    if threads == 1 || m * n * k <= PARALLEL {
+        return None;
+    }
+    // Whole tiles, so that a row is in a tile of the same height as without threads.
+    let height = path.run(TileHeight);
+    (m >= 2 * height).then(|| m.div_ceil(threads).next_multiple_of(height))
 }
 
 /// Rows up to which low tiles are the faster ones.
