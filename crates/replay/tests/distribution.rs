@@ -472,17 +472,26 @@ fn a_mixture_draws_each_item_by_its_buffers_weight() -> Result<()> {
     push(&mut first, 0..40)?;
     push(&mut second, 40..100)?;
     let mut mixture = Mixture::new([(first, 3.0), (second, 1.0)])?;
+    let mut proportions = vec![3.0 / 40.0; 40];
+    proportions.resize(100, 1.0 / 60.0);
+    assert!(statistic(&counts_of_numbers(&mut mixture, 11, 100)?, &proportions) < LIMIT);
+    Ok(())
+}
+
+/// How often each number below `numbers` comes in 200,000 draws of one.
+fn counts_of_numbers<S: Sampler>(
+    mixture: &mut Mixture<S>,
+    seed: u64,
+    numbers: usize,
+) -> Result<Vec<f64>> {
     let number = mixture.buffers()[0].schema().find::<i64>("number")?;
-    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(11);
-    let (mut batch, mut counts) = (Batch::new(), vec![0.0; 100]);
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
+    let (mut batch, mut counts) = (Batch::new(), vec![0.0; numbers]);
     for _ in 0..200_000 {
         mixture.sample(1, rng, &mut batch)?;
         counts[batch.values(number)?[0] as usize] += 1.0;
     }
-    let mut proportions = vec![3.0 / 40.0; 40];
-    proportions.resize(100, 1.0 / 60.0);
-    assert!(statistic(&counts, &proportions) < LIMIT);
-    Ok(())
+    Ok(counts)
 }
 
 /// The same where one buffer has wrapped around and got new priorities, and another has lost those of
@@ -504,18 +513,11 @@ fn a_mixture_keeps_its_distribution_after_updates_and_evictions() -> Result<()> 
     push(&mut second, 130..150)?; // in place of the even ones
 
     let mut mixture = Mixture::new([(first, 3.0), (second, 1.0)])?;
-    let number = mixture.buffers()[0].schema().find::<i64>("number")?;
-    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(12);
-    let (mut batch, mut counts) = (Batch::new(), vec![0.0; 150]);
-    for _ in 0..200_000 {
-        mixture.sample(1, rng, &mut batch)?;
-        counts[batch.values(number)?[0] as usize] += 1.0;
-    }
     let total: f64 = held.iter().copied().map(mass).sum();
     let mut proportions = vec![0.0; 30];
     proportions.extend(held.iter().map(|&priority| 3.0 * mass(priority) / total));
     proportions.extend((90..150).map(|n| if n < 130 && n % 2 == 0 { 0.0 } else { 1.0 / 40.0 }));
-    assert!(statistic(&counts, &proportions) < LIMIT);
+    assert!(statistic(&counts_of_numbers(&mut mixture, 12, 150)?, &proportions) < LIMIT);
     Ok(())
 }
 
