@@ -30,14 +30,6 @@ fn consumer(package: &Package) -> String {
     package.name.replace("reflux-", "uses-")
 }
 
-/// That the lock file of the consumers knows every dependency of the crates: takes no time, while
-/// [`consumers`] finds it out last of all.
-pub(super) fn locked() -> Result<()> {
-    let arguments = ["metadata", "--locked", "--format-version", "1"];
-    let read = output(cargo().current_dir(folder()).args(arguments));
-    read.context("run `cargo update --workspace` in the folder consumers").map(drop)
-}
-
 fn check(package: &Package) -> Result<()> {
     let mut cargo = cargo();
     cargo.current_dir(folder()).env("CARGO_TARGET_DIR", root().join("target/consumers"));

@@ -8,9 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::consumers;
 use super::workspace::{Dependency, Package, cargo, no_problems, output, prose, published, root};
 
 const DOCUMENT: &str = "docs/src/dependencies.md";
@@ -18,10 +17,13 @@ const DOCUMENT: &str = "docs/src/dependencies.md";
 /// By the names of crate and dependency: when it is needed.
 type Needs = BTreeMap<(String, String), String>;
 
-/// Compares the document and the lock file of the consumers with the manifests, and prints how many
-/// crates each of ours pulls in.
+/// Workspaces of their own that use the crates by path.
+const BESIDE: [&str; 2] = ["consumers", "fuzz"];
+
+/// Compares the document, and the lock files of what uses the crates by path, with the manifests, and
+/// prints how many crates each of ours pulls in.
 pub(crate) fn dependencies() -> Result<()> {
-    consumers::locked()?;
+    BESIDE.into_iter().try_for_each(locked)?;
     let packages = published()?;
     let documented = documented(&std::fs::read_to_string(root().join(DOCUMENT))?);
     let problems = differences(&needed(&packages), &documented);
@@ -38,6 +40,14 @@ pub(crate) fn dependencies() -> Result<()> {
     }
     println!("{table}");
     Ok(())
+}
+
+/// That a lock file knows every dependency of the crates: takes no time, while building finds it out last
+/// of all, and nothing builds the fuzz targets.
+fn locked(folder: &str) -> Result<()> {
+    let arguments = ["metadata", "--locked", "--format-version", "1"];
+    let read = output(cargo().current_dir(root().join(folder)).args(arguments));
+    read.with_context(|| format!("run `cargo update --workspace` in the folder {folder}")).map(drop)
 }
 
 /// How many crates are compiled beside this one, those that expand macros included.

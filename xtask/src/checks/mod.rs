@@ -1,5 +1,5 @@
-//! `cargo xtask test`, `ci`, `miri` and `msrv`, and what `ci` is made of: the checks, each as a command that a
-//! person can type.
+//! `cargo xtask test`, `ci`, `miri` and `msrv`, and what `ci` is made of: the checks, each as a command
+//! that a person can type.
 
 mod audit;
 mod claims;
@@ -66,8 +66,7 @@ fn timed(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
 
 /// The unsafe code of `replay` and what calls it, under Miri; needs nightly's `miri` and `rust-src`.
 pub(crate) fn miri() -> Result<()> {
-    // Rustup's `cargo`, as the one that runs this is of one toolchain.
-    run(Command::new("cargo").envs(MIRI_ENVIRONMENT), MIRI)
+    run(workspace::rustup_cargo().envs(MIRI_ENVIRONMENT), MIRI)
 }
 
 /// Whether the crates and their dependencies build with the oldest Rust that the manifests promise, which
@@ -84,7 +83,7 @@ pub(crate) fn msrv() -> Result<()> {
         let features = features.join(",");
         let arguments =
             format!("+{version} check -p {name} --features {features} --target-dir target/msrv");
-        run(Command::new("cargo").current_dir(workspace::root()), &arguments)?;
+        run(&mut workspace::rustup_cargo(), &arguments)?;
     }
     Ok(())
 }

@@ -19,6 +19,13 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
+/// Rustup's cargo, which takes `+toolchain`: the one that runs this program is of one toolchain.
+pub(crate) fn rustup_cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root());
+    cargo
+}
+
 /// Runs a command and gives what it printed; its errors go to the terminal.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
