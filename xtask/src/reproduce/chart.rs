@@ -99,8 +99,8 @@ impl Chart<'_> {
     fn width(&self) -> std::ops::Range<f64> {
         let letters = self.lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
         let legend = (LEGEND.0 + LEGEND.1 * letters as f64) / f64::from(SIZE.0);
-        let lines = self.settings.len() as f64;
-        -0.4..lines / (1.0 - legend.min(0.5)) - 0.4
+        let settings = self.settings.len() as f64;
+        -0.4..settings / (1.0 - legend.min(0.5)) - 0.4
     }
 
     /// From the lowest end of an interval to the highest, and a little more.

@@ -115,7 +115,8 @@ fn page(seeds: u64, program: &str, ours: &[Curve], theirs: &[Curve]) -> Result<S
     })?;
     writeln!(page, "| mean of all | {mean} |\n| best of all | {best} |\n")?;
     page.push_str(
-        "Where the intervals of a line overlap, these seeds show no difference.\n\nA policy goes from good to bad and back within a few rounds of updates in both programs, which \
+        "Where the intervals of a line overlap, these seeds show no difference.\n\n\
+         A policy goes from good to bad and back within a few rounds of updates in both programs, which \
          is why a run should keep its best policy, as `Run::with_evaluation` does: the last line is what \
          is then left.\n",
     );
