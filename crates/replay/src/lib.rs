@@ -51,6 +51,7 @@ mod n_step;
 mod npz;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod prefetch;
 mod rate_limiter;
 mod rows;
 mod sampler;

@@ -15,7 +15,7 @@
 use std::fmt;
 
 use super::vector;
-use crate::{Result, memory};
+use crate::{Result, memory, prefetch};
 
 const WIDTH: usize = 8;
 
@@ -141,6 +141,10 @@ impl SumTree {
             let (below, above) = self.levels.split_at_mut(above);
             let (below, above) = (&below[below.len() - 1], &mut above[0]);
             for &node in &self.pending {
+                prefetch::line(&above.sums[node / WIDTH]);
+                prefetch::line(&above.smallest[node / WIDTH]);
+            }
+            for &node in &self.pending {
                 let (parent, child) = (node / WIDTH, node % WIDTH);
                 above.sums[parent].0[child] = below.sums[node].sum();
                 above.smallest[parent].0[child] = match below.smallest.get(node) {
@@ -166,8 +170,8 @@ impl SumTree {
 /// Goes down with every point, from the highest level of up to [`TOP`] nodes.
 ///
 /// Level by level, not point by point: the steps of one point wait for each other, those of different
-/// points do not. The nodes are fetched in a loop that does nothing else, so that many cache misses
-/// are under way at a time.
+/// points do not. All nodes of a level are asked for before the first is looked at, so that many cache
+/// misses are under way at a time.
 #[inline(always)]
 pub(super) fn descend(levels: &[Level], points: &mut [f64], slots: &mut [usize]) {
     let top = levels.iter().position(|level| level.sums.len() <= TOP).unwrap_or(0);
@@ -180,6 +184,7 @@ pub(super) fn descend(levels: &[Level], points: &mut [f64], slots: &mut [usize])
             *point -= if *slot == 0 { 0.0 } else { ends[*slot - 1] };
         }
         for level in levels[..=top].iter().rev() {
+            slots.iter().for_each(|&slot| prefetch::line(&level.sums[slot]));
             for (node, slot) in nodes.iter_mut().zip(&*slots) {
                 *node = level.sums[*slot];
             }
