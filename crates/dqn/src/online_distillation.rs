@@ -46,12 +46,12 @@ use crate::{Dqn, Event, PolicyDistillation, QNetwork, Result};
 /// ```
 #[derive(Debug)]
 pub struct OnlineDistillation<R> {
-    distillation: PolicyDistillation,
-    student: Mlp,
-    learner: Learner,
-    rng: R,
+    pub(crate) distillation: PolicyDistillation,
+    pub(crate) student: Mlp,
+    pub(crate) learner: Learner,
+    pub(crate) rng: R,
     /// The network of the agent's best evaluation.
-    best: Option<QNetwork>,
+    pub(crate) best: Option<QNetwork>,
     items: Vec<ItemId>,
     batch: Batch,
 }

@@ -205,6 +205,21 @@ impl Learner {
     pub(crate) fn updates(&self) -> u64 {
         self.updates
     }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn set_updates(&mut self, updates: u64) {
+        self.updates = updates;
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn adam(&self) -> &Adam {
+        &self.adam
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn adam_mut(&mut self) -> &mut Adam {
+        &mut self.adam
+    }
 }
 
 #[cfg(feature = "serde")]

@@ -99,3 +99,79 @@ fn an_observer_that_fails_stops_a_run_that_can_go_on() {
         .unwrap();
     assert_eq!(events, whole);
 }
+
+#[cfg(feature = "serde")]
+mod resumed {
+    use reflux_replay::Checkpoint;
+
+    use super::*;
+
+    type Cart = Run<TimeLimit<CartPole>, Prioritized, Xoshiro256PlusPlus>;
+    type Online = OnlineDistillation<Xoshiro256PlusPlus>;
+
+    fn student() -> Online {
+        let student = Mlp::new(MlpConfig::new(4, &[8], 2).unwrap(), &mut rng()).unwrap();
+        let distillation = PolicyDistillation::new().with_updates(2).unwrap();
+        OnlineDistillation::new(student, distillation, rng()).unwrap()
+    }
+
+    fn train(run: &mut Cart, online: &mut Online, steps: u64) -> Vec<Option<f64>> {
+        let mut losses = Vec::new();
+        run.try_train(steps, |agent, event| {
+            losses.push(online.follow(agent, event)?);
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        losses
+    }
+
+    #[test]
+    fn a_student_goes_on_exactly_with_its_run() {
+        const STEPS: u64 = 1_300;
+        let (mut run, mut whole) = (start(), student());
+        let config = run.agent().config().clone();
+        let expected = train(&mut run, &mut whole, STEPS);
+        // Before the student's first update, before the first evaluation, and after it.
+        for stop in [10, 401, 777] {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut run, mut online) = (start(), student());
+            let mut losses = train(&mut run, &mut online, stop);
+            let bytes = online.to_bytes().unwrap();
+            run.save_with(&mut Checkpoint::new(folder.path()), &bytes).unwrap();
+            drop((run, online));
+
+            let checkpoint = &mut Checkpoint::new(folder.path());
+            let (run, bytes): (Cart, _) =
+                Run::load_with(checkpoint, config.clone(), Prioritized::new()).unwrap();
+            let evaluation = Evaluation { env: CartPole::v1(), every: 500, episodes: 2, seed: 1 };
+            let mut run = run.with_evaluation(evaluation).unwrap();
+            let mut online = Online::from_bytes(&bytes).unwrap();
+            losses.extend(train(&mut run, &mut online, STEPS - stop));
+            assert_eq!(losses, expected, "stopped after {stop} steps");
+            assert_eq!(online.student(), whole.student());
+            assert_eq!(online.updates(), whole.updates());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_a_whole_student_are_a_typed_error() {
+        let (mut run, mut online) = (start(), student());
+        train(&mut run, &mut online, 600);
+        let bytes = online.to_bytes().unwrap();
+        let longer = [&bytes[..], &[0]].concat();
+        for wrong in [&bytes[..0], &bytes[..7], &bytes[..100], &bytes[..bytes.len() - 1], &longer] {
+            let refused = Online::from_bytes(wrong);
+            assert!(
+                matches!(refused, Err(Error::Run { .. })),
+                "{} bytes: {refused:?}",
+                wrong.len()
+            );
+        }
+        let version = br#""version":"#;
+        let at = bytes.windows(version.len()).position(|window| window == version).unwrap();
+        let mut newer = bytes.clone();
+        newer[at + version.len()] = b'9';
+        let refused = Online::from_bytes(&newer).unwrap_err().to_string();
+        assert!(refused.contains("version 9"), "{refused}");
+    }
+}

@@ -6,15 +6,18 @@
 //! run.json     the settings, which never change
 //! manifest-…   the buffer's; among its bytes:
 //!              length of the header (8 bytes), header (JSON),
-//!              θ, θ⁻, Adam's two means, the best network (f32, little-endian)
+//!              θ, θ⁻, Adam's two means, the best network (f32, little-endian),
+//!              a companion's bytes, where there is one
 //! ```
+
+mod bytes;
+mod online;
 
 use std::io::Write as _;
 use std::path::Path;
 
 use rand::Rng;
 use reflux_envs::{Env, VectorEnv};
-use reflux_nn::{Adam, Mlp, MlpConfig, Optimizer, OptimizerState};
 use reflux_replay::{Checkpoint, Sampler};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -28,9 +31,6 @@ use crate::{Dqn, DqnConfig, Error, Event, QNetwork, Result, Run};
 /// Changes whenever files of the version before cannot be read any more.
 const VERSION: u32 = 2;
 const SETTINGS: &str = "run.json";
-const ADAM: &str = "adam";
-const ADAM_SETTINGS: [&str; 5] = ["learning_rate", "beta1", "beta2", "epsilon", "weight_decay"];
-const ADAM_MEMORY: [&str; 2] = ["mean", "square"];
 
 /// What never changes in a run.
 #[derive(Serialize, Deserialize)]
@@ -107,15 +107,26 @@ where
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<()> {
+        self.save_with(checkpoint, &[])
+    }
+
+    /// [`save`](Self::save) of this run and of something that goes along with it, such as a student that
+    /// [learns from it](crate::OnlineDistillation::to_bytes): both are of one moment, whenever the
+    /// process is killed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`save`](Self::save).
+    pub fn save_with(&self, checkpoint: &mut Checkpoint, companion: &[u8]) -> Result<()> {
         let agent = &self.agent;
         save_settings(checkpoint.folder(), agent)?;
-        let mut adam = agent.adam.state();
+        let (adam_steps, [mean, square]) = bytes::memory(&agent.adam)?;
         let header = Header {
             steps: agent.steps,
             updates: agent.updates,
             owed: self.owed,
             teacher_weight: agent.teacher_weight,
-            adam_steps: adam.steps(),
+            adam_steps,
             best_return: self.best.as_ref().map(|(mean, _)| *mean),
             returns: self.actors.returns.clone(),
             lengths: self.actors.lengths.clone(),
@@ -124,15 +135,10 @@ where
             envs: &self.actors.envs,
             rng: &self.rng,
         };
-        let header = serde_json::to_vec(&header).map_err(Error::run)?;
-        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-        bytes.extend(header);
-        let [mean, square] = adam.memories(ADAM, ADAM_MEMORY)?;
         let best = self.best.as_ref().map_or(&[][..], |(_, best)| best.mlp().parameters());
         let (online, target) = (agent.online.mlp().parameters(), agent.target.mlp().parameters());
-        for numbers in [online, target, &mean, &square, best] {
-            bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        }
+        let mut bytes = bytes::join(&header, &[online, target, &mean, &square, best])?;
+        bytes.extend_from_slice(companion);
         checkpoint.save(agent.buffer(), &bytes)?;
         Ok(())
     }
@@ -169,6 +175,19 @@ where
     /// [`Error::Differs`] where it was saved with another setting, [`Error::Replay`] for a missing,
     /// damaged or foreign buffer, [`Error::Run`] for what is no run.
     pub fn load(checkpoint: &mut Checkpoint, config: DqnConfig, sampler: S) -> Result<Self> {
+        Ok(Self::load_with(checkpoint, config, sampler)?.0)
+    }
+
+    /// [`load`](Self::load), and the bytes that it was [saved with](Self::save_with).
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn load_with(
+        checkpoint: &mut Checkpoint,
+        config: DqnConfig,
+        sampler: S,
+    ) -> Result<(Self, Vec<u8>)> {
         let settings = load_settings(checkpoint.folder(), &config)?;
         let (observation_len, actions) = (settings.observation_len, settings.actions);
         let mut bytes = Vec::new();
@@ -177,22 +196,18 @@ where
             bytes = extra;
             Ok(buffer)
         })?;
-        let (header, mut numbers) = split::<VectorEnv<E>, R>(&bytes)?;
+        let (header, mut numbers) = bytes::split::<Header<VectorEnv<E>, R>>(&bytes)?;
         memory.set_actors(header.envs.count())?;
         memory.restore_waiting(&header.waiting)?;
 
         let shape = config.network(observation_len, actions)?;
-        let online = network(&shape, &mut numbers)?;
+        let online = numbers.network(&shape)?;
         let mut agent = Dqn::from_parts(config, online, memory)?;
-        agent.target = QNetwork::new(network(&shape, &mut numbers)?, agent.config.values())?;
-        if header.adam_steps > 0 {
-            let memory = [(); 2].map(|()| take(&mut numbers, shape.parameters()));
-            restore_adam(&mut agent.adam, header.adam_steps, memory)?;
-        }
+        agent.target = QNetwork::new(numbers.network(&shape)?, agent.config.values())?;
+        numbers.restore(&mut agent.adam, header.adam_steps, shape.parameters())?;
         let best = match header.best_return {
             Some(mean) => {
-                let best = network(&shape, &mut numbers)?;
-                Some((mean, QNetwork::new(best, agent.config.values())?))
+                Some((mean, QNetwork::new(numbers.network(&shape)?, agent.config.values())?))
             }
             None => None,
         };
@@ -207,7 +222,8 @@ where
             return Err(Error::run("there is not one episode for each environment"));
         }
         (actors.returns, actors.lengths) = (header.returns, header.lengths);
-        Ok(Self::from_parts(agent, actors, header.rng, header.owed, best))
+        let run = Self::from_parts(agent, actors, header.rng, header.owed, best);
+        Ok((run, numbers.rest().to_vec()))
     }
 }
 
@@ -255,39 +271,6 @@ fn load_settings(folder: &Path, config: &DqnConfig) -> Result<Settings<Value>> {
         }
     }
     Ok(settings)
-}
-
-/// The header, and the numbers that follow it.
-fn split<V: DeserializeOwned, R: DeserializeOwned>(
-    bytes: &[u8],
-) -> Result<(Header<V, R>, impl Iterator<Item = f32>)> {
-    let short = || Error::run("its bytes are cut short");
-    let (len, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
-    let len = usize::try_from(u64::from_le_bytes(*len)).map_err(Error::run)?;
-    let (header, rest) = rest.split_at_checked(len).ok_or_else(short)?;
-    let header = serde_json::from_slice(header).map_err(Error::run)?;
-    let numbers = rest.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-    Ok((header, numbers))
-}
-
-fn take(numbers: &mut impl Iterator<Item = f32>, count: usize) -> Vec<f32> {
-    numbers.by_ref().take(count).collect()
-}
-
-fn network(shape: &MlpConfig, numbers: &mut impl Iterator<Item = f32>) -> Result<Mlp> {
-    Ok(Mlp::from_parameters(shape.clone(), take(numbers, shape.parameters()))?)
-}
-
-fn restore_adam(adam: &mut Adam, steps: u64, memory: [Vec<f32>; 2]) -> Result<()> {
-    let mut settings = adam.state();
-    let mut state = OptimizerState::new(ADAM, steps);
-    for name in ADAM_SETTINGS {
-        state = state.with_setting(name, settings.setting(ADAM, name)?);
-    }
-    for (name, values) in ADAM_MEMORY.into_iter().zip(&memory) {
-        state = state.with_memory(name, values);
-    }
-    Ok(adam.restore(state)?)
 }
 
 fn at(path: &Path, problem: impl std::fmt::Display) -> Error {
