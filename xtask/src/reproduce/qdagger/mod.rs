@@ -12,15 +12,16 @@ use anyhow::{Context, Result};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_dqn::{DqnConfig, Evaluation, Event, Greedy, Run, evaluate};
-use reflux_envs::CartPole;
+use reflux_envs::Env;
 use reflux_nn::{Mlp, MlpConfig};
 use reflux_replay::Uniform;
 
 use super::Common;
 use super::curves::{Curve, kept, seeds};
 use crate::interrupt;
+use crate::policy::Task;
 use crate::progress::Progress;
-use student::Start;
+use student::{Lesson, Start};
 
 /// The options of `cargo xtask reproduce qdagger`.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,57 +30,115 @@ pub(crate) struct Args {
     common: Common,
 }
 
-/// The teacher's training ends where 20 episodes have this mean: it has solved the task.
-const TEACHER_GOAL: f64 = 475.0;
+/// A task, its teacher and its students.
+struct Game {
+    name: &'static str,
+    teacher: fn() -> DqnConfig,
+    /// The teacher's training ends where 20 episodes have this mean: it has solved the task.
+    goal: f64,
+    /// What an episode that goes as badly as can be returns.
+    lowest: f64,
+    /// How the student learns from scratch.
+    student: fn() -> reflux_dqn::Result<DqnConfig>,
+    /// How long it learns.
+    steps: u64,
+    about_student: &'static str,
+}
+
+const GAMES: [Game; 3] = [
+    Game {
+        name: "CartPole-v1",
+        teacher: DqnConfig::cart_pole,
+        goal: 475.0,
+        lowest: 0.0,
+        student: student::cart_pole,
+        steps: 50_000,
+        about_student: "three-step double Q-learning, epsilon from 1 to 0.05 in 5,000 steps",
+    },
+    Game {
+        name: "Acrobot-v1",
+        teacher: DqnConfig::acrobot,
+        goal: -85.0,
+        lowest: -500.0,
+        student: student::acrobot,
+        steps: 50_000,
+        about_student: "`DqnConfig::acrobot`",
+    },
+    Game {
+        name: "MountainCar-v0",
+        teacher: DqnConfig::mountain_car,
+        goal: -105.0,
+        lowest: -200.0,
+        student: student::mountain_car,
+        steps: 100_000,
+        about_student: "`DqnConfig::mountain_car`",
+    },
+];
+
 /// No student has this seed.
 const TEACHER_SEED: u64 = 1_000;
 /// Of the first of 100 episodes that say how good the teacher is, and of the first that students play.
 const TEACHER_EVALUATION_SEED: u64 = 2_000_000;
 const EVALUATION_SEED: u64 = 1_000_000;
 
+/// What came out of a task.
+struct Outcome<'a> {
+    game: &'a Game,
+    teacher_return: f64,
+    curves: Vec<(Start, Vec<Curve>)>,
+}
+
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let outcomes: Result<Vec<_>> = GAMES.iter().map(|game| outcome(game, args)).collect();
+    page::publish(args, &outcomes?)
+}
+
+fn outcome<'a>(game: &'a Game, args: &Args) -> Result<Outcome<'a>> {
     let seeds = seeds(args.common.seeds)?;
     let folder = args.common.folder("qdagger")?;
-    let teacher = teacher(&folder)?;
-    let returns =
-        evaluate(&mut Greedy::new(&teacher), &mut CartPole::v1(), 100, TEACHER_EVALUATION_SEED)?;
+    let task = Task::new(game.name)?;
+    let teacher = teacher(game, &task, &folder)?;
+    let greedy = &mut Greedy::new(&teacher);
+    let returns = evaluate(greedy, &mut task.clone(), 100, TEACHER_EVALUATION_SEED)?;
     let teacher_return = returns.iter().sum::<f64>() / returns.len() as f64;
-    let bar = Progress::new().task("Students", Start::EACH.len() as u64 * seeds.end);
+    let lesson = Lesson { game, task: &task, teacher: &teacher, teacher_return };
+    let title = format!("{}: students", game.name);
+    let bar = Progress::new().task(&title, Start::EACH.len() as u64 * seeds.end);
     let mut curves = Vec::new();
     for start in Start::EACH {
         let of_seed = |seed| {
-            let file = format!("{}-{seed}.json", start.file_name());
-            let curve =
-                kept(&folder.join(file), || student::learn(start, &teacher, teacher_return, seed));
+            let file = format!("{}-{}-{seed}.json", game.name, start.file_name());
+            let curve = kept(&folder.join(file), || lesson.learn(start, seed));
             bar.advance(|| start.name().to_owned());
             curve
         };
         curves.push((start, seeds.clone().map(of_seed).collect::<Result<Vec<Curve>>>()?));
     }
     bar.finish("done");
-    page::publish(args, teacher_return, &curves)
+    Ok(Outcome { game, teacher_return, curves })
 }
 
 /// Trained with the preset until it has solved the task, or read from where it was kept.
-fn teacher(folder: &Path) -> Result<Mlp> {
-    let path = folder.join("teacher.safetensors");
-    let config = DqnConfig::cart_pole();
-    let shape = MlpConfig::new(4, config.hidden(), 2)?;
+fn teacher(game: &Game, task: &Task, folder: &Path) -> Result<Mlp> {
+    let path = folder.join(format!("{}-teacher.safetensors", game.name));
+    let config = (game.teacher)();
+    let actions = task.action_space().n().context("actions are numbered")?;
+    let shape = MlpConfig::new(task.observation_space().len(), config.hidden(), actions)?;
     if path.exists() {
         return Ok(Mlp::load_as(shape, &path)?);
     }
     let steps = config.training_steps();
     let rng = Xoshiro256PlusPlus::seed_from_u64(TEACHER_SEED);
     let evaluation =
-        Evaluation { env: CartPole::v1(), every: 1_000, episodes: 20, seed: EVALUATION_SEED };
+        Evaluation { env: task.clone(), every: 1_000, episodes: 20, seed: EVALUATION_SEED };
     let mut run =
-        Run::new(vec![CartPole::v1()], config, Uniform::new(), rng)?.with_evaluation(evaluation)?;
-    let bar = Progress::new().task("Teacher", steps / 1_000);
+        Run::new(vec![task.clone()], config, Uniform::new(), rng)?.with_evaluation(evaluation)?;
+    let bar = Progress::new().task(&format!("{}: teacher", game.name), steps / 1_000);
     run.train(steps, |_, event| match event {
         Event::Evaluated { mean_return, .. } => {
             bar.advance(|| format!("return {mean_return:.0}"));
-            if *mean_return >= TEACHER_GOAL { ControlFlow::Break(()) } else { interrupt::flow() }
+            if *mean_return >= game.goal { ControlFlow::Break(()) } else { interrupt::flow() }
         }
         _ => interrupt::flow(),
     })?;

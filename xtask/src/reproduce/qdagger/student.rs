@@ -9,14 +9,14 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_dqn::{
     Dqn, DqnConfig, EpsilonGreedy, Evaluation, Greedy, Policy, PolicyLoss, Run, Schedule, evaluate,
 };
-use reflux_envs::{CartPole, Env};
+use reflux_envs::Env;
 use reflux_nn::Mlp;
 use reflux_replay::{Buffer, Schema, Uniform};
 
-use super::EVALUATION_SEED;
+use super::{EVALUATION_SEED, Game};
+use crate::policy::Task;
 use crate::reproduce::curves::Curve;
 
-pub(super) const STEPS: u64 = 50_000;
 pub(super) const EVERY: u64 = 500;
 pub(super) const EPISODES: usize = 20;
 /// Of the teacher's data, and updates from it before the student's first step.
@@ -27,8 +27,11 @@ pub(super) const TEACHER_EPSILON: f64 = 0.1;
 /// Steps in which kickstarting's weight falls from 1 to 0.
 pub(super) const KICKSTART_STEPS: u64 = 10_000;
 
-/// Of the teacher's values: they are some hundredths apart.
+/// Of the teacher's values: they are some tenths or hundredths apart.
 pub(super) const TEMPERATURE: f64 = 0.1;
+/// Exploration of a student that has a teacher.
+pub(super) const EPSILON: f64 = 0.05;
+pub(super) const HIDDEN: [usize; 2] = [64, 64];
 
 /// What a student begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,83 +60,112 @@ impl Start {
         }
     }
 
-    fn config(self) -> reflux_dqn::Result<DqnConfig> {
-        let config = DqnConfig::new()
-            .with_learning_rate(1e-3)?
-            .with_target_update(100, 1.0)?
-            .with_n_step(3)?
-            .with_training_steps(STEPS)?;
+    fn config(self, game: &Game) -> reflux_dqn::Result<DqnConfig> {
+        let config = (game.student)()?.with_training_steps(game.steps)?;
+        let weight = match self {
+            Self::Scratch => return Ok(config),
+            Self::Kickstart => Schedule::linear(1.0, 0.0, KICKSTART_STEPS)?,
+            Self::QDagger => Schedule::constant(1.0)?,
+        };
         let loss = PolicyLoss::kullback_leibler(TEMPERATURE)?;
-        match self {
-            Self::Scratch => config.with_epsilon(Schedule::linear(1.0, 0.05, 5_000)?),
-            // Who knows something already need not begin at random.
-            Self::Kickstart => config
-                .with_epsilon(Schedule::constant(0.05)?)?
-                .with_learning_starts(0)
-                .with_teacher(Some((loss, Schedule::linear(1.0, 0.0, KICKSTART_STEPS)?))),
-            Self::QDagger => config
-                .with_epsilon(Schedule::constant(0.05)?)?
-                .with_learning_starts(0)
-                .with_teacher(Some((loss, Schedule::constant(1.0)?))),
+        // Who knows something already need not begin at random.
+        config
+            .with_epsilon(Schedule::constant(EPSILON)?)?
+            .with_learning_starts(0)
+            .with_teacher(Some((loss, weight)))
+    }
+}
+
+pub(super) fn cart_pole() -> reflux_dqn::Result<DqnConfig> {
+    DqnConfig::new()
+        .with_hidden(&HIDDEN)?
+        .with_learning_rate(1e-3)?
+        .with_target_update(100, 1.0)?
+        .with_n_step(3)?
+        .with_epsilon(Schedule::linear(1.0, EPSILON, 5_000)?)
+}
+
+pub(super) fn acrobot() -> reflux_dqn::Result<DqnConfig> {
+    DqnConfig::acrobot().with_hidden(&HIDDEN)
+}
+
+pub(super) fn mountain_car() -> reflux_dqn::Result<DqnConfig> {
+    DqnConfig::mountain_car().with_hidden(&HIDDEN)
+}
+
+/// Who teaches what.
+pub(super) struct Lesson<'a> {
+    pub(super) game: &'a Game,
+    pub(super) task: &'a Task,
+    pub(super) teacher: &'a Mlp,
+    pub(super) teacher_return: f64,
+}
+
+impl Lesson<'_> {
+    /// What the student is worth after every 500 steps of its own, and before the first.
+    pub(super) fn learn(&self, start: Start, seed: u64) -> Result<Curve> {
+        let Self { game, task, teacher, teacher_return } = *self;
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut agent = Dqn::for_env(task, start.config(game)?, Uniform::new(), rng)?;
+        if start == Start::QDagger {
+            agent.remember_all(&self.recorded(seed)?)?;
+            agent.learn_offline(OFFLINE_UPDATES, rng, |_, _| ControlFlow::Continue(()))?;
         }
+        let returns = evaluate(&mut agent.greedy(), &mut task.clone(), EPISODES, EVALUATION_SEED)?;
+        let at_first = returns.iter().sum::<f64>() / returns.len() as f64;
+        let evaluation = Evaluation {
+            env: task.clone(),
+            every: EVERY,
+            episodes: EPISODES,
+            seed: EVALUATION_SEED,
+        };
+        let mut run =
+            Run::with_agent(vec![task.clone()], agent, rng.clone())?.with_evaluation(evaluation)?;
+        if start != Start::Scratch {
+            run = run.with_teacher(teacher.clone())?;
+        }
+        if start == Start::QDagger {
+            run = run.with_teacher_returns(game.lowest, teacher_return)?;
+        }
+        let mut curve = Curve::learn(&mut run, game.steps)?;
+        curve.points.insert(0, (0, at_first));
+        Ok(curve)
     }
-}
 
-/// What the student is worth after every 500 steps of its own, and before the first.
-pub(super) fn learn(start: Start, teacher: &Mlp, teacher_return: f64, seed: u64) -> Result<Curve> {
-    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(seed);
-    let env = CartPole::v1();
-    let mut agent = Dqn::for_env(&env, start.config()?, Uniform::new(), rng)?;
-    if start == Start::QDagger {
-        agent.remember_all(&recorded(teacher, seed)?)?;
-        agent.learn_offline(OFFLINE_UPDATES, rng, |_, _| ControlFlow::Continue(()))?;
+    /// What the teacher did, and what it says about it.
+    fn recorded(&self, seed: u64) -> Result<Buffer<Uniform>> {
+        let (width, actions) =
+            (self.task.observation_space().len(), self.teacher.config().outputs());
+        let mut schema = Schema::new();
+        schema.column::<f32>("observation", &[width])?;
+        schema.column::<i64>("action", &[])?;
+        schema.column::<f32>("reward", &[])?;
+        schema.column::<f32>("next_observation", &[width])?;
+        schema.column::<bool>("terminated", &[])?;
+        schema.column::<bool>("truncated", &[])?;
+        schema.column::<f32>("teacher_values", &[actions])?;
+        let mut buffer = Buffer::new(schema, RECORDED, Uniform::new())?;
+        // Other numbers than the student's own.
+        let rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(1 << 32));
+        let mut actor =
+            EpsilonGreedy::new(Greedy::new(self.teacher), TEACHER_EPSILON, actions, rng)?;
+        let mut env = self.task.clone();
+        let mut observation = env.reset(Some(seed))?.to_vec();
+        for _ in 0..RECORDED {
+            let said = self.teacher.predict(&aview1(&observation).insert_axis(Axis(0)))?;
+            let action = actor.act(&observation)?;
+            let step = env.step(action)?;
+            buffer.push(&[
+                observation.as_slice().into(),
+                (&(action as i64)).into(),
+                (&step.reward).into(),
+                step.observation.into(),
+                (&step.terminated).into(),
+                (&step.truncated).into(),
+                said.as_slice().unwrap_or_default().into(),
+            ])?;
+            observation = if step.done() { env.reset(None)? } else { step.observation }.to_vec();
+        }
+        Ok(buffer)
     }
-    let returns = evaluate(&mut agent.greedy(), &mut env.clone(), EPISODES, EVALUATION_SEED)?;
-    let at_first = returns.iter().sum::<f64>() / returns.len() as f64;
-    let evaluation =
-        Evaluation { env: env.clone(), every: EVERY, episodes: EPISODES, seed: EVALUATION_SEED };
-    let mut run = Run::with_agent(vec![env], agent, rng.clone())?.with_evaluation(evaluation)?;
-    if start != Start::Scratch {
-        run = run.with_teacher(teacher.clone())?;
-    }
-    if start == Start::QDagger {
-        run = run.with_teacher_return(teacher_return)?;
-    }
-    let mut curve = Curve::learn(&mut run, STEPS)?;
-    curve.points.insert(0, (0, at_first));
-    Ok(curve)
-}
-
-/// What the teacher did, and what it says about it.
-fn recorded(teacher: &Mlp, seed: u64) -> Result<Buffer<Uniform>> {
-    let mut schema = Schema::new();
-    schema.column::<f32>("observation", &[4])?;
-    schema.column::<i64>("action", &[])?;
-    schema.column::<f32>("reward", &[])?;
-    schema.column::<f32>("next_observation", &[4])?;
-    schema.column::<bool>("terminated", &[])?;
-    schema.column::<bool>("truncated", &[])?;
-    schema.column::<f32>("teacher_values", &[2])?;
-    let mut buffer = Buffer::new(schema, RECORDED, Uniform::new())?;
-    // Other numbers than the student's own.
-    let rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(1 << 32));
-    let mut actor = EpsilonGreedy::new(Greedy::new(teacher), TEACHER_EPSILON, 2, rng)?;
-    let mut env = CartPole::v1();
-    let mut observation = env.reset(Some(seed))?.to_vec();
-    for _ in 0..RECORDED {
-        let said = teacher.predict(&aview1(&observation).insert_axis(Axis(0)))?;
-        let action = actor.act(&observation)?;
-        let step = env.step(action)?;
-        buffer.push(&[
-            observation.as_slice().into(),
-            (&(action as i64)).into(),
-            (&step.reward).into(),
-            step.observation.into(),
-            (&step.terminated).into(),
-            (&step.truncated).into(),
-            said.as_slice().unwrap_or_default().into(),
-        ])?;
-        observation = if step.done() { env.reset(None)? } else { step.observation }.to_vec();
-    }
-    Ok(buffer)
 }

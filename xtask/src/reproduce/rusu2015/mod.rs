@@ -54,9 +54,10 @@ struct Game {
     trial_every: u64,
 }
 
-const GAMES: [Game; 2] = [
+const GAMES: [Game; 3] = [
     Game { name: "CartPole-v1", config: cart_pole, goal: 490.0, trial_every: 1_000 },
     Game { name: "Acrobot-v1", config: acrobot, goal: -85.0, trial_every: 2_000 },
+    Game { name: "MountainCar-v0", config: mountain_car, goal: -105.0, trial_every: 2_000 },
 ];
 
 /// Steadier than the published setting: double targets, smaller steps, a target that follows sooner.
@@ -67,6 +68,10 @@ fn cart_pole() -> reflux_dqn::Result<DqnConfig> {
 /// Half the updates of the published setting, and double targets.
 fn acrobot() -> reflux_dqn::Result<DqnConfig> {
     DqnConfig::acrobot().with_double(true).with_training(4, 2)?.with_training_steps(40_000)
+}
+
+fn mountain_car() -> reflux_dqn::Result<DqnConfig> {
+    Ok(DqnConfig::mountain_car())
 }
 
 /// What came of one seed in one task: mean returns.

@@ -29,8 +29,7 @@ pub(super) fn page(args: &Args, results: &Results<'_>, timing: Option<&Timing>) 
          Atari games into networks with 25%, 7% and 4% of their parameters, through a replay buffer with \
          the teacher's values, by three losses: the Kullback-Leibler divergence from the teacher's \
          softmax at temperature 0.01 (KL), the teacher's best action as a label (NLL), the squared \
-         distance of the values (MSE). Here the games are two classic tasks, which are learned in \
-         minutes. Written by\n\n\
+         distance of the values (MSE). Here the games are classic tasks, which are learned in minutes. Written by\n\n\
          ```text\ncargo xtask reproduce rusu2015 --seeds {} --teacher {} --write\n```\n\n\
          A teacher is a network with the hidden layers {1}, trained until a trial of 20 episodes reaches {} or, failing \
          that, for all of its steps; the network of its best trial is the teacher. It plays {} steps, \
@@ -38,7 +37,7 @@ pub(super) fn page(args: &Args, results: &Results<'_>, timing: Option<&Timing>) 
          observations (Adam, 0.001), with two hidden layers of one width. Returns are means over {} \
          episodes, the same for all; the tables have their interquartile means over {} seeds with 95% \
          bootstrap intervals. The share of the teacher's return is counted from that of random actions, \
-         since returns in Acrobot are negative: (student - random)/(teacher - random), seed by seed.\n",
+         since returns are negative in two of the tasks: (student - random)/(teacher - random), seed by seed.\n",
         args.common.seeds,
         args.teacher,
         goals(results),
@@ -58,7 +57,7 @@ pub(super) fn page(args: &Args, results: &Results<'_>, timing: Option<&Timing>) 
 fn goals(results: &Results<'_>) -> String {
     let goals: Vec<_> =
         results.iter().map(|(game, _)| format!("{} in {}", game.goal, game.name)).collect();
-    goals.join(" and ")
+    goals.join(", ")
 }
 
 fn section(game: &Game, outcomes: &[Outcome]) -> Result<String> {
