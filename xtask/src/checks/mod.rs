@@ -28,7 +28,7 @@ const FORMAT: &str = "fmt --all --check";
 const CLIPPY: &str = "clippy --workspace --all-targets --all-features -- -D warnings";
 const DOC: &str = "doc --workspace --no-deps --all-features";
 const MIRI: &str = "+nightly miri test -p reflux-replay --lib -- \
-                    huge_pages memory rows cells buffer sampler::tree sampler::prioritized";
+                    huge_pages prefetch memory rows cells buffer sampler::tree sampler::prioritized";
 const MIRI_ENVIRONMENT: [(&str, &str); 3] = [
     // Miri takes vector code for available only where the compiler was told so.
     ("RUSTFLAGS", "-Ctarget-feature=+avx2,+popcnt"),
