@@ -76,6 +76,9 @@ enum Command {
     Msrv,
     /// The unsafe code of the replay buffers under Miri, which needs a nightly toolchain
     Miri,
+    /// The vector code on an emulated ARM processor; needs a nightly toolchain with rust-src, and of
+    /// Debian's packages gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user
+    Arm,
 }
 
 fn main() -> ExitCode {
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => checks::audit(&args),
         Command::Msrv => checks::msrv(),
         Command::Miri => checks::miri(),
+        Command::Arm => checks::arm(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

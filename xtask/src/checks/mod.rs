@@ -1,4 +1,4 @@
-//! `cargo xtask test`, `ci`, `miri` and `msrv`, and what `ci` is made of: the checks, each as a command
+//! `cargo xtask test`, `ci`, `miri`, `arm` and `msrv`, and what `ci` is made of: the checks, each as a command
 //! that a person can type.
 
 mod audit;
@@ -36,6 +36,14 @@ const MIRI_ENVIRONMENT: [(&str, &str); 3] = [
     ("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-deterministic-floats"),
     ("PROPTEST_CASES", "4"),
 ];
+/// Emulated, so that no machine of that kind is needed; the standard library is compiled, too, so that
+/// none needs to be installed for it.
+const ARM: &str = "+nightly test -Zbuild-std --target aarch64-unknown-linux-gnu --lib --all-features \
+                   -p reflux-softmax -p reflux-nn -p reflux-replay --target-dir target/arm";
+const ARM_ENVIRONMENT: [(&str, &str); 2] = [
+    ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc"),
+    ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64 -L /usr/aarch64-linux-gnu"),
+];
 /// Crates and features whose dependencies need a newer Rust than ours; their documentation says which.
 const NEWER_RUST: [(&str, &str); 1] = [("reflux-distill", "onnx")];
 
@@ -67,6 +75,12 @@ fn timed(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
 /// The unsafe code of `replay` and what calls it, under Miri; needs nightly's `miri` and `rust-src`.
 pub(crate) fn miri() -> Result<()> {
     run(workspace::rustup_cargo().envs(MIRI_ENVIRONMENT), MIRI)
+}
+
+/// The unit tests of the crates with vector code on an emulated ARM processor, which has NEON; needs
+/// nightly's `rust-src`, a cross-compiling GCC and QEMU.
+pub(crate) fn arm() -> Result<()> {
+    run(workspace::rustup_cargo().envs(ARM_ENVIRONMENT), ARM)
 }
 
 /// Whether the crates and their dependencies build with the oldest Rust that the manifests promise, which
