@@ -183,5 +183,5 @@ pub(super) fn plot(outcomes: &[Outcome]) -> Result<String> {
     let y_range = (lowest - 5.0).floor()..110.0;
     let y = "share of the teacher's return, %";
     let axes = Axes { x: "the student's parameters", y, y_range, log_x: true, log_y: false };
-    lines_with_legend(&axes, &lines, SeriesLabelPosition::LowerRight)
+    lines_with_legend(&axes, &lines, SeriesLabelPosition::MiddleMiddle)
 }
