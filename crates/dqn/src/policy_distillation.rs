@@ -170,9 +170,9 @@ impl PolicyDistillation {
 #[derive(Debug)]
 pub(crate) struct Learner {
     loss: PolicyLoss,
-    adam: Adam,
+    pub(crate) adam: Adam,
     workspace: Workspace,
-    updates: u64,
+    pub(crate) updates: u64,
 }
 
 impl Learner {
@@ -204,21 +204,6 @@ impl Learner {
 
     pub(crate) fn updates(&self) -> u64 {
         self.updates
-    }
-
-    #[cfg(feature = "serde")]
-    pub(crate) fn set_updates(&mut self, updates: u64) {
-        self.updates = updates;
-    }
-
-    #[cfg(feature = "serde")]
-    pub(crate) fn adam(&self) -> &Adam {
-        &self.adam
-    }
-
-    #[cfg(feature = "serde")]
-    pub(crate) fn adam_mut(&mut self) -> &mut Adam {
-        &mut self.adam
     }
 }
 

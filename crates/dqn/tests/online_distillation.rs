@@ -23,10 +23,13 @@ fn start() -> Run<TimeLimit<CartPole>, Prioritized, Xoshiro256PlusPlus> {
         .and_then(|config| config.with_target_update(50, 1.0))
         .and_then(|config| config.with_n_step(3))
         .unwrap();
-    let evaluation = Evaluation { env: CartPole::v1(), every: 500, episodes: 2, seed: 1 };
     Run::new(vec![CartPole::v1()], config, Prioritized::new(), rng())
-        .and_then(|run| run.with_evaluation(evaluation))
+        .and_then(|run| run.with_evaluation(evaluation()))
         .unwrap()
+}
+
+fn evaluation() -> Evaluation<TimeLimit<CartPole>> {
+    Evaluation { env: CartPole::v1(), every: 500, episodes: 2, seed: 1 }
 }
 
 #[test]
@@ -143,8 +146,7 @@ mod resumed {
             let checkpoint = &mut Checkpoint::new(folder.path());
             let (run, bytes): (Cart, _) =
                 Run::load_with(checkpoint, config.clone(), Prioritized::new()).unwrap();
-            let evaluation = Evaluation { env: CartPole::v1(), every: 500, episodes: 2, seed: 1 };
-            let mut run = run.with_evaluation(evaluation).unwrap();
+            let mut run = run.with_evaluation(evaluation()).unwrap();
             let mut online = Online::from_bytes(&bytes).unwrap();
             losses.extend(train(&mut run, &mut online, STEPS - stop));
             assert_eq!(losses, expected, "stopped after {stop} steps");

@@ -76,6 +76,5 @@ impl<'a> Numbers<'a> {
 /// Adam's steps and its two means, which are empty before the first step.
 pub(super) fn memory(adam: &Adam) -> Result<(u64, [Vec<f32>; 2])> {
     let mut state = adam.state();
-    let memory = state.memories(ADAM, ADAM_MEMORY)?;
-    Ok((state.steps(), memory.map(|numbers| numbers.to_vec())))
+    Ok((state.steps(), state.memories(ADAM, ADAM_MEMORY)?))
 }

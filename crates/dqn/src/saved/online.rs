@@ -17,8 +17,8 @@ struct Header<R> {
     version: u32,
     distillation: PolicyDistillation,
     student: MlpConfig,
+    /// Steps of Adam, too.
     updates: u64,
-    adam_steps: u64,
     best: Option<(MlpConfig, Values)>,
     rng: R,
 }
@@ -67,14 +67,13 @@ impl<R: Rng + Serialize> OnlineDistillation<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let (adam_steps, [mean, square]) = bytes::memory(self.learner.adam())?;
+        let (updates, [mean, square]) = bytes::memory(&self.learner.adam)?;
         let best = self.best.as_ref().map(QNetwork::mlp);
         let header = Header {
             version: VERSION,
             distillation: self.distillation,
             student: self.student.config().clone(),
-            updates: self.learner.updates(),
-            adam_steps,
+            updates,
             best: self.best.as_ref().map(|best| (best.mlp().config().clone(), best.values())),
             rng: &self.rng,
         };
@@ -101,8 +100,8 @@ impl<R: Rng + DeserializeOwned> OnlineDistillation<R> {
         let student = numbers.network(&header.student)?;
         let mut online = Self::new(student, header.distillation, header.rng)?;
         let parameters = header.student.parameters();
-        numbers.restore(online.learner.adam_mut(), header.adam_steps, parameters)?;
-        online.learner.set_updates(header.updates);
+        numbers.restore(&mut online.learner.adam, header.updates, parameters)?;
+        online.learner.updates = header.updates;
         if let Some((shape, values)) = header.best {
             online.best = Some(QNetwork::new(numbers.network(&shape)?, values)?);
         }
