@@ -5,21 +5,15 @@
 mod page;
 mod student;
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
-use reflux_dqn::{DqnConfig, Evaluation, Event, Greedy, Run, evaluate};
-use reflux_envs::Env;
-use reflux_nn::{Mlp, MlpConfig};
-use reflux_replay::Uniform;
+use anyhow::Result;
+use reflux_dqn::{DqnConfig, QNetwork, Values};
+use reflux_nn::Mlp;
 
 use super::Common;
 use super::curves::{Curve, kept, seeds};
-use crate::interrupt;
-use crate::policy::Task;
+use crate::policy::{Judgement, Task, train_teacher};
 use crate::progress::Progress;
 use student::{Lesson, Start};
 
@@ -77,6 +71,8 @@ const GAMES: [Game; 3] = [
 
 /// No student has this seed.
 const TEACHER_SEED: u64 = 1_000;
+/// Steps between two trials of the teacher.
+const TRIAL_EVERY: u64 = 1_000;
 /// Of the first of 100 episodes that say how good the teacher is, and of the first that students play.
 const TEACHER_EVALUATION_SEED: u64 = 2_000_000;
 const EVALUATION_SEED: u64 = 1_000_000;
@@ -99,9 +95,8 @@ fn outcome<'a>(game: &'a Game, args: &Args) -> Result<Outcome<'a>> {
     let folder = args.common.folder("qdagger")?;
     let task = Task::new(game.name)?;
     let teacher = teacher(game, &task, &folder)?;
-    let greedy = &mut Greedy::new(&teacher);
-    let returns = evaluate(greedy, &mut task.clone(), 100, TEACHER_EVALUATION_SEED)?;
-    let teacher_return = returns.iter().sum::<f64>() / returns.len() as f64;
+    let judgement = Judgement::of(&teacher, &task, 100, TEACHER_EVALUATION_SEED, |_| {})?;
+    let teacher_return = judgement.mean;
     let lesson = Lesson { game, task: &task, teacher: &teacher, teacher_return };
     let title = format!("{}: students", game.name);
     let bar = Progress::new().task(&title, Start::EACH.len() as u64 * seeds.end);
@@ -120,31 +115,19 @@ fn outcome<'a>(game: &'a Game, args: &Args) -> Result<Outcome<'a>> {
 }
 
 /// Trained with the preset until it has solved the task, or read from where it was kept.
-fn teacher(game: &Game, task: &Task, folder: &Path) -> Result<Mlp> {
+fn teacher(game: &Game, task: &Task, folder: &Path) -> Result<QNetwork> {
     let path = folder.join(format!("{}-teacher.safetensors", game.name));
-    let config = (game.teacher)();
-    let actions = task.action_space().n().context("actions are numbered")?;
-    let shape = MlpConfig::new(task.observation_space().len(), config.hidden(), actions)?;
     if path.exists() {
-        return Ok(Mlp::load_as(shape, &path)?);
+        return Ok(QNetwork::new(Mlp::load(&path)?, Values::Expected)?);
     }
-    let steps = config.training_steps();
-    let rng = Xoshiro256PlusPlus::seed_from_u64(TEACHER_SEED);
-    let evaluation =
-        Evaluation { env: task.clone(), every: 1_000, episodes: 20, seed: EVALUATION_SEED };
-    let mut run =
-        Run::new(vec![task.clone()], config, Uniform::new(), rng)?.with_evaluation(evaluation)?;
-    let bar = Progress::new().task(&format!("{}: teacher", game.name), steps / 1_000);
-    run.train(steps, |_, event| match event {
-        Event::Evaluated { mean_return, .. } => {
+    let config = (game.teacher)();
+    let trials = config.training_steps() / TRIAL_EVERY;
+    let bar = Progress::new().task(&format!("{}: teacher", game.name), trials);
+    let (teacher, _) =
+        train_teacher(task, config, game.goal, TRIAL_EVERY, TEACHER_SEED, |mean_return| {
             bar.advance(|| format!("return {mean_return:.0}"));
-            if *mean_return >= game.goal { ControlFlow::Break(()) } else { interrupt::flow() }
-        }
-        _ => interrupt::flow(),
-    })?;
-    interrupt::check()?;
-    let (_, best) = run.best().context("the teacher was never evaluated")?;
-    best.mlp().save(&path)?;
+        })?;
+    teacher.mlp().save(&path)?;
     bar.finish("kept");
-    Ok(best.mlp().clone())
+    Ok(teacher)
 }

@@ -7,10 +7,10 @@ use ndarray::{Axis, aview1};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reflux_dqn::{
-    Dqn, DqnConfig, EpsilonGreedy, Evaluation, Greedy, Policy, PolicyLoss, Run, Schedule, evaluate,
+    Dqn, DqnConfig, EpsilonGreedy, Evaluation, Greedy, Policy, PolicyLoss, QNetwork, Run, Schedule,
+    evaluate,
 };
 use reflux_envs::Env;
-use reflux_nn::Mlp;
 use reflux_replay::{Buffer, Schema, Uniform};
 
 use super::{EVALUATION_SEED, Game};
@@ -97,7 +97,7 @@ pub(super) fn mountain_car() -> reflux_dqn::Result<DqnConfig> {
 pub(super) struct Lesson<'a> {
     pub(super) game: &'a Game,
     pub(super) task: &'a Task,
-    pub(super) teacher: &'a Mlp,
+    pub(super) teacher: &'a QNetwork,
     pub(super) teacher_return: f64,
 }
 
@@ -134,8 +134,7 @@ impl Lesson<'_> {
 
     /// What the teacher did, and what it says about it.
     fn recorded(&self, seed: u64) -> Result<Buffer<Uniform>> {
-        let (width, actions) =
-            (self.task.observation_space().len(), self.teacher.config().outputs());
+        let (width, actions) = (self.task.observation_space().len(), self.teacher.actions());
         let mut schema = Schema::new();
         schema.column::<f32>("observation", &[width])?;
         schema.column::<i64>("action", &[])?;
@@ -148,7 +147,7 @@ impl Lesson<'_> {
         // Other numbers than the student's own.
         let rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_add(1 << 32));
         let mut actor =
-            EpsilonGreedy::new(Greedy::new(self.teacher), TEACHER_EPSILON, actions, rng)?;
+            EpsilonGreedy::new(Greedy::of(self.teacher), TEACHER_EPSILON, actions, rng)?;
         let mut env = self.task.clone();
         let mut observation = env.reset(Some(seed))?.to_vec();
         for _ in 0..RECORDED {

@@ -1,27 +1,22 @@
 //! One seed in one task: a teacher, and its students of every size and loss.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use reflux_dqn::{Evaluation, Event, PolicyDistillation, QNetwork, Run, Values, evaluate};
+use reflux_dqn::{PolicyDistillation, QNetwork, Values, evaluate};
 use reflux_envs::Env;
 use reflux_nn::Mlp;
-use reflux_replay::Uniform;
 
 use super::{Args, Game, LOSSES, Outcome, SIZES, Student};
-use crate::policy::{Judgement, Task, hidden_of_size, record, teach};
-use crate::{interrupt, output};
+use crate::output;
+use crate::policy::{Judgement, Task, hidden_of_size, record, teach, train_teacher};
 
 /// Episodes behind each return.
 pub(super) const EPISODES: usize = 100;
 /// Of the actions that fill the buffer, so many are random.
 pub(super) const EPSILON: f64 = 0.1;
-const TRIAL_EPISODES: usize = 20;
-/// Trials and final episodes have seeds apart.
-const TRIAL_SEED: u64 = 1_000_000;
 
 pub(super) struct Lesson<'a> {
     pub(super) game: &'a Game,
@@ -79,27 +74,12 @@ impl Lesson<'_> {
             return Ok((QNetwork::new(Mlp::load(&file)?, Values::Expected)?, steps));
         }
         let config = (self.game.config)()?.with_hidden(self.hidden)?;
-        let steps = config.training_steps();
-        let evaluation = Evaluation {
-            env: self.task.clone(),
-            every: self.game.trial_every,
-            episodes: TRIAL_EPISODES,
-            seed: TRIAL_SEED,
-        };
-        let rng = Xoshiro256PlusPlus::seed_from_u64(self.seed);
-        let mut run = Run::new(vec![self.task.clone()], config, Uniform::new(), rng)?
-            .with_evaluation(evaluation)?;
-        run.train(steps, |_, event| match event {
-            Event::Evaluated { mean_return, .. } if *mean_return >= self.game.goal => {
-                ControlFlow::Break(())
-            }
-            _ => interrupt::flow(),
-        })?;
-        interrupt::check()?;
-        let (_, best) = run.best().context("there was a trial")?;
-        best.mlp().save(&file)?;
-        output::write(&steps_file, &run.agent().steps().to_string())?;
-        Ok((best.clone(), run.agent().steps()))
+        let Game { goal, trial_every, .. } = *self.game;
+        let (teacher, steps) =
+            train_teacher(self.task, config, goal, trial_every, self.seed, |_| {})?;
+        teacher.mlp().save(&file)?;
+        output::write(&steps_file, &steps.to_string())?;
+        Ok((teacher, steps))
     }
 
     fn mean_return(&self, network: &QNetwork) -> Result<f64> {
