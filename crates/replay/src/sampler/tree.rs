@@ -19,7 +19,8 @@ use crate::{Result, memory, prefetch};
 
 const WIDTH: usize = 8;
 
-/// How many points are looked for at once: as many nodes as fit in the first-level cache.
+/// How many points are looked for at once: few enough that their nodes are still in the cache when they
+/// are looked at.
 const BLOCK: usize = 128;
 
 /// How many nodes are looked through one after another, instead of from a node above them.
@@ -176,7 +177,6 @@ impl SumTree {
 pub(super) fn descend(levels: &[Level], points: &mut [f64], slots: &mut [usize]) {
     let top = levels.iter().position(|level| level.sums.len() <= TOP).unwrap_or(0);
     let (ends, last) = lay_out(&levels[top].sums);
-    let mut nodes = [Node::ZERO; BLOCK];
     for (points, slots) in points.chunks_mut(BLOCK).zip(slots.chunks_mut(BLOCK)) {
         for (point, slot) in points.iter_mut().zip(&mut *slots) {
             let passed: usize = ends.iter().map(|end| usize::from(*point >= *end)).sum();
@@ -185,11 +185,8 @@ pub(super) fn descend(levels: &[Level], points: &mut [f64], slots: &mut [usize])
         }
         for level in levels[..=top].iter().rev() {
             slots.iter().for_each(|&slot| prefetch::line(&level.sums[slot]));
-            for (node, slot) in nodes.iter_mut().zip(&*slots) {
-                *node = level.sums[*slot];
-            }
-            for ((node, slot), point) in nodes.iter().zip(&mut *slots).zip(&mut *points) {
-                *slot = *slot * WIDTH + node.find(point);
+            for (slot, point) in slots.iter_mut().zip(&mut *points) {
+                *slot = *slot * WIDTH + level.sums[*slot].find(point);
             }
         }
     }
