@@ -62,6 +62,19 @@ fn random_rows_are_within_two_units_in_the_last_place() {
 }
 
 #[test]
+fn rows_where_a_few_classes_have_nearly_all_are() {
+    Path::each(|| {
+        let rng = &mut Xoshiro256PlusPlus::seed_from_u64(3);
+        let uniform = Uniform::new(-30.0, 30.0).unwrap();
+        for (length, rows) in [(3, 9000), (10, 6000), (36, 3000), (70, 2000), (600, 400)] {
+            for _ in 0..rows {
+                check(&Array1::random_using(length, uniform, rng).mapv(|x: f64| x as f32), 1.0);
+            }
+        }
+    });
+}
+
+#[test]
 fn rows_of_equal_logits_are() {
     Path::each(|| {
         for length in lengths() {

@@ -194,10 +194,7 @@ impl<F: Real> WithSimd for Normalise<'_, F> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { form, temperature, classes, rows, out } = self;
-        for (row, out) in rows.chunks_exact(classes).zip(out.chunks_exact_mut(classes)) {
-            normalise(simd, form, temperature, row, out)?;
-        }
-        Ok(())
+        normalise(simd, form, temperature, classes, rows, out)
     }
 }
 

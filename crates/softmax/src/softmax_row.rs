@@ -1,6 +1,8 @@
 //! Softmax, log-softmax and logsumexp of one row.
 
-use crate::kernel::{Element, Shift, Simd, Sum, map, map_into, update_aligned};
+use crate::kernel::{
+    Element, Shift, Simd, Sum, exact_sum, map, map_and_sum, map_into, update_aligned,
+};
 use crate::temperature::{Temperature, maximum};
 
 /// The row cannot be computed with: it has NaN or +∞ in it, or nothing but −∞.
@@ -14,62 +16,82 @@ pub(crate) enum Form {
     LogSoftmax,
 }
 
-/// Writes the softmax or log-softmax of `row` to `out`, which is as long.
+/// Writes the softmax or log-softmax of each row of so many classes to the same place of `out`.
+///
+/// A row is finished only after the next one has been begun: a processor then works on that one while
+/// it waits for this one's sum.
 #[inline(always)]
 pub(crate) fn normalise<S: Simd, F: Element>(
     s: S,
     form: Form,
     temperature: &Temperature<F>,
-    row: &[F],
+    classes: usize,
+    rows: &[F],
     out: &mut [F],
 ) -> Result<(), Unfit> {
-    match form {
-        Form::Softmax => softmax(s, temperature, row, out),
-        Form::LogSoftmax => log_softmax(s, temperature, row, out),
-    }
-}
-
-#[inline(always)]
-fn softmax<S: Simd, F: Element>(
-    s: S,
-    temperature: &Temperature<F>,
-    row: &[F],
-    out: &mut [F],
-) -> Result<(), Unfit> {
-    match exponentials(s, temperature, row, Some(out)) {
-        Some(row) if row.sum.is_finite() => scale(s, out, 1.0 / row.sum),
-        Some(_) => return Err(Unfit),
-        None => {
-            let centred = centre(temperature, row)?;
-            let row =
-                exponentials(s, &temperature.of_centred(), &centred, Some(out)).ok_or(Unfit)?;
-            scale(s, out, 1.0 / row.sum);
+    let mut begun: Option<(&[F], &mut [F], f64)> = None;
+    for (row, out) in rows.chunks_exact(classes).zip(out.chunks_exact_mut(classes)) {
+        let sum = begin(s, form, temperature, row, out)?;
+        if let Some((row, out, sum)) = begun.take() {
+            finish(s, form, temperature, row, out, sum);
         }
+        begun = sum.map(|sum| (row, out, sum));
+    }
+    if let Some((row, out, sum)) = begun {
+        finish(s, form, temperature, row, out, sum);
     }
     Ok(())
 }
 
+/// What is to be known of a row before its results can be written: for the softmax, whose
+/// exponentials are then in `out`, their sum; for the other, its logarithm. Nothing where the results
+/// have been written.
 #[inline(always)]
-fn log_softmax<S: Simd, F: Element>(
+fn begin<S: Simd, F: Element>(
     s: S,
+    form: Form,
     temperature: &Temperature<F>,
     row: &[F],
     out: &mut [F],
-) -> Result<(), Unfit> {
-    match exponentials(s, temperature, row, None) {
-        Some(summed) if summed.sum.is_finite() => {
-            affine(s, row, out, 1.0 / temperature.value(), -summed.log_sum(s, temperature));
-        }
-        Some(_) => return Err(Unfit),
-        None => {
-            let max = maximum(row).widen();
-            let log_sum = centred_log_sum(s, temperature, row)?;
-            for (out, x) in out.iter_mut().zip(row) {
-                *out = F::narrow((x.widen() - max) / temperature.value() - log_sum);
+) -> Result<Option<f64>, Unfit> {
+    let sum = match form {
+        Form::Softmax => match exponentials(s, temperature, row, Some(&mut *out)) {
+            Some(summed) => summed.refined(s, out),
+            None => {
+                let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
+                exponentials(s, &temperature, &centred, Some(&mut *out))
+                    .ok_or(Unfit)?
+                    .refined(s, out)
             }
-        }
+        },
+        Form::LogSoftmax => match exponentials(s, temperature, row, None) {
+            Some(summed) => summed.log_sum(s, temperature),
+            None => {
+                let max = maximum(row).widen();
+                let log_sum = centred_log_sum(s, temperature, row)?;
+                for (out, x) in out.iter_mut().zip(row) {
+                    *out = F::narrow((x.widen() - max) / temperature.value() - log_sum);
+                }
+                return Ok(None);
+            }
+        },
+    };
+    if sum.is_finite() { Ok(Some(sum)) } else { Err(Unfit) }
+}
+
+#[inline(always)]
+fn finish<S: Simd, F: Element>(
+    s: S,
+    form: Form,
+    temperature: &Temperature<F>,
+    row: &[F],
+    out: &mut [F],
+    sum: f64,
+) {
+    match form {
+        Form::Softmax => scale(s, out, 1.0 / sum),
+        Form::LogSoftmax => affine(s, row, out, 1.0 / temperature.value(), -sum),
     }
-    Ok(())
 }
 
 /// `T · log Σ exp(x_i/T)`, which tends to the largest logit as T tends to 0.
@@ -99,6 +121,18 @@ struct Summed<F> {
 }
 
 impl<F: Element> Summed<F> {
+    /// The sum of a softmax's exponentials. Where one class of many has much of it, the rounding of its
+    /// exponential and of the sum are not lost among those of others, so they are taken out.
+    #[inline(always)]
+    fn refined<S: Simd>(&self, s: S, exponentials: &[F]) -> f64 {
+        let stands_out = self.shift.stands_out(self.max, self.sum);
+        let Some(exact) = stands_out.then(|| exact_sum(s, exponentials)).flatten() else {
+            return self.sum;
+        };
+        let [own, _] = self.shift.exp_and_lost(s, F::splat(s, self.max));
+        exact + (self.shift.exact(self.max) * F::fine_scale(s) - F::reduce_max(s, own).widen())
+    }
+
     /// `log Σ exp(x_i/T)`
     #[inline(always)]
     fn log_sum<S: Simd>(&self, s: S, temperature: &Temperature<F>) -> f64 {
@@ -109,8 +143,9 @@ impl<F: Element> Summed<F> {
     }
 }
 
-/// The scaled exponentials of a row, to `out` if there is one, and their sum. NaN, if it is in the
-/// row, is in the sum. `None` asks for the row to be centred.
+/// The scaled exponentials of a row, to `out` if there is one, and their sum. Those that are written are
+/// times [`Element::fine_scale`], and their sum is a rough one. NaN, if it is in the row, is in the sum.
+/// `None` asks for the row to be centred.
 #[inline(always)]
 fn exponentials<S: Simd, F: Element>(
     s: S,
@@ -120,37 +155,36 @@ fn exponentials<S: Simd, F: Element>(
 ) -> Option<Summed<F>> {
     let mut shift = temperature.guess(s, row)?;
     loop {
-        let mut sum = Sum::<S, F>::new(s);
         let mut largest = F::splat(s, F::MASKED);
-        let fill = [F::MASKED];
-        match &mut out {
-            Some(out) => map_into(
+        let sum = if let Some(out) = &mut out {
+            map_and_sum(
                 s,
-                [row],
-                fill,
-                [out],
+                row,
+                F::MASKED,
+                out,
                 #[inline(always)]
-                |[x]| {
-                    let exponential = shift.exp(s, x);
-                    sum.add(s, exponential);
+                |x| {
                     largest = F::max(s, largest, x);
-                    [exponential]
+                    shift.exp_and_lost(s, x)
                 },
-            ),
-            None => map(
+            )
+        } else {
+            let mut sum = Sum::<S, F>::new(s);
+            map(
                 s,
                 [row],
-                fill,
+                [F::MASKED],
                 #[inline(always)]
                 |[x]| {
+                    largest = F::max(s, largest, x);
                     sum.add(s, shift.exp(s, x));
-                    largest = F::max(s, largest, x);
                 },
-            ),
-        }
+            );
+            sum.total(s)
+        };
         let max = F::reduce_max(s, largest);
         if shift.holds(max, 0) || max.widen().is_nan() {
-            return Some(Summed { shift, max, sum: sum.total(s) });
+            return Some(Summed { shift, max, sum });
         }
         shift = temperature.shift(max)?;
     }

@@ -44,6 +44,8 @@ pub(crate) struct Shift<F> {
     at: F,
     shift: f64,
     magic: F,
+    /// The same for sixteenths.
+    fine_magic: F,
     floor: F,
 }
 
@@ -54,7 +56,9 @@ impl<F: Element> Shift<F> {
         let wide = at.widen();
         let shift = (wide * base.wide.0).round_ties_even();
         let magic = F::narrow(F::MAGIC.widen() + F::BIAS - shift);
-        Self { base, at, shift, magic, floor: F::narrow(wide - base.span.widen()) }
+        let fine_magic = F::narrow(F::MAGIC.widen() / 16.0 + F::BIAS - shift);
+        let floor = F::narrow(wide - base.span.widen());
+        Self { base, at, shift, magic, fine_magic, floor }
     }
 
     /// The logit that the row has been shifted by.
@@ -105,15 +109,58 @@ impl<F: Element> Shift<F> {
         self.power(s, F::EXP2_SHORT, x)
     }
 
+    /// [`Shift::exp`] times [`Element::fine_scale`], and what the last rounding took from it.
+    #[inline(always)]
+    pub(crate) fn exp_and_lost<S: Simd>(&self, s: S, x: F::V<S>) -> [F::V<S>; 2] {
+        let x = F::at_least(s, F::splat(s, self.floor), x);
+        let (y, f) = self.split(s, x, self.fine_magic);
+        if let Some(power) = F::sixteenths(s, y) {
+            let (pf, q) = (F::mul(s, power, f), polynomial::<S, F>(s, F::EXP2_NEAR, f));
+            let exp = F::fused(s, pf, q, power);
+            return [exp, F::fused(s, pf, q, F::sub(s, power, exp))];
+        }
+        let (one, (y, f)) = (F::splat(s, F::narrow(1.0)), self.split(s, x, self.magic));
+        let q = polynomial::<S, F>(s, &F::EXP2[..F::EXP2.len() - 1], f);
+        let power = F::fused(s, q, f, one);
+        let lost = F::fused(s, q, f, F::sub(s, one, power));
+        [F::scale(s, power, y), F::mul(s, lost, F::scale(s, one, y))]
+    }
+
     #[inline(always)]
     fn power<S: Simd>(&self, s: S, coefficients: &[F], x: F::V<S>) -> F::V<S> {
-        let high = F::splat(s, self.base.high);
         let x = F::at_least(s, F::splat(s, self.floor), x);
-        let y = F::fused(s, x, high, F::splat(s, self.magic));
-        let minus_k = F::sub(s, F::splat(s, self.magic), y);
-        let f = F::fused(s, x, high, minus_k);
-        let f = F::fused(s, x, F::splat(s, self.base.low), f);
+        let (y, f) = self.split(s, x, self.magic);
         F::scale(s, polynomial::<S, F>(s, coefficients, f), y)
+    }
+
+    /// What [`Shift::exp`] gives of the largest logit, in f64.
+    #[inline(always)]
+    pub(crate) fn exact(&self, max: F) -> f64 {
+        let exponent = self.exponent(max);
+        let k = exponent.round_ties_even();
+        let f = exponent - k;
+        let power = f64::EXP2.iter().fold(0.0, |power, &c| f64::mul_add(power, f, c));
+        power * f64::from_bits(((k + F::BIAS + 1023.0) as u64) << 52)
+    }
+
+    /// Whether one exponential, that of `max`, may be a sixteenth of the sum of all or more. Not so for
+    /// a sum that is NaN.
+    #[inline(always)]
+    pub(crate) fn stands_out(&self, max: F, sum: f64) -> bool {
+        let whole = (sum.to_bits() >> 52) as f64 - 1023.0; // of log2(sum), which is positive
+        self.exponent(max) + F::BIAS + 4.0 > whole
+    }
+
+    /// `x·c` to the next multiple of `magic`'s last place, which is in the lowest bits of the first of the
+    /// two that it returns, and what is left.
+    #[inline(always)]
+    fn split<S: Simd>(&self, s: S, x: F::V<S>, magic: F) -> (F::V<S>, F::V<S>) {
+        let (high, low) = (F::splat(s, self.base.high), F::splat(s, self.base.low));
+        let magic = F::splat(s, magic);
+        let y = F::fused(s, x, high, magic);
+        let minus_k = F::sub(s, magic, y);
+        let f = F::fused(s, x, high, minus_k);
+        (y, F::fused(s, x, low, f))
     }
 
     /// `log Σ exp((x_i − at)/T)`, from the sum of the exponentials.

@@ -16,6 +16,7 @@ mod exponential;
 mod logarithm;
 mod path;
 mod row;
+mod sixteenths;
 mod sum;
 
 pub use element::Element;
@@ -24,7 +25,7 @@ pub(crate) use exponential::{Base, Shift, cooled};
 pub(crate) use logarithm::ln_1p;
 pub use path::{Path, WithSimd};
 pub use pulp::Simd;
-pub(crate) use row::{map, map_aligned, map_into, update_aligned};
+pub(crate) use row::{exact_sum, map, map_aligned, map_and_sum, map_into, update_aligned};
 pub(crate) use sum::Sum;
 
 #[cfg(test)]

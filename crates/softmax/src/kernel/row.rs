@@ -8,7 +8,7 @@
 
 use pulp::Simd;
 
-use super::Element;
+use super::{Element, Sum};
 
 /// Calls `f` with the vectors of all rows. The rest of the rows, less than a vector, is filled up
 /// with `fill`, one value a row.
@@ -63,6 +63,72 @@ pub(crate) fn map_into<S: Simd, F: Element, const N: usize, const M: usize>(
             F::store_part(s, out[m].1, result[m]);
         }
     }
+}
+
+/// From so many vectors on, what is lost of some makes up for what is gained of others.
+const MANY: usize = 32;
+
+/// Writes the first of what `f` makes of the vectors of `row` to `out`, and returns the sum of both. The
+/// rest of the row is filled up with `fill`.
+///
+/// In a row of [`MANY`] vectors, four at a time are added up before the sum takes them, which spares it
+/// most of its work, and the second of them is left out. Both show unless no number is much larger than
+/// the others; else [`exact_sum`] has to follow.
+#[inline(always)]
+pub(crate) fn map_and_sum<S: Simd, F: Element>(
+    s: S,
+    row: &[F],
+    fill: F,
+    out: &mut [F],
+    mut f: impl FnMut(F::V<S>) -> [F::V<S>; 2],
+) -> f64 {
+    let mut sum = Sum::<S, F>::new(s);
+    let (vectors, part) = F::vectors::<S>(row);
+    let (out_vectors, out_part) = F::vectors_mut::<S>(out);
+    let together = if vectors.len() < MANY { 0 } else { vectors.len() / 4 * 4 };
+    let (fours, singles) = vectors.split_at(together);
+    let (out_fours, out_singles) = out_vectors.split_at_mut(together);
+    let (fours, out_fours) = (fours.as_chunks::<4>().0, out_fours.as_chunks_mut::<4>().0);
+    for (four, out) in fours.iter().zip(out_fours) {
+        let mut results = *four;
+        for n in 0..4 {
+            [results[n], _] = f(results[n]);
+        }
+        *out = results;
+        let [a, b, c, d] = results;
+        sum.add(s, F::add(s, F::add(s, a, b), F::add(s, c, d)));
+    }
+    for (&x, out) in singles.iter().zip(out_singles) {
+        let [result, lost] = f(x);
+        *out = result;
+        sum.add(s, result);
+        sum.add_lost(s, lost);
+    }
+    if !part.is_empty() {
+        let [result, lost] = f(F::load_part(s, part, F::splat(s, fill)));
+        F::store_part(s, out_part, result);
+        sum.add(s, result);
+        sum.add_lost(s, lost);
+    }
+    sum.total(s)
+}
+
+/// The sum of what [`map_and_sum`] has written of a row, without what that lost; nothing where it lost
+/// nothing.
+#[inline(always)]
+pub(crate) fn exact_sum<S: Simd, F: Element>(s: S, row: &[F]) -> Option<f64> {
+    if F::vectors::<S>(row).0.len() < MANY {
+        return None;
+    }
+    let mut sum = Sum::<S, F>::new(s);
+    map(
+        s,
+        [row],
+        [F::default()],
+        #[inline(always)]
+        |[x]| sum.add(s, x),
+    );
+    Some(sum.total(s))
 }
 
 /// [`map_into`] with one row to write to, whose whole vectors it writes at aligned addresses. Where

@@ -28,6 +28,12 @@ impl<S: Simd, F: Element> Sum<S, F> {
         self.high = sum;
     }
 
+    /// Adds what is next to nothing beside what has been added.
+    #[inline(always)]
+    pub(crate) fn add_lost(&mut self, s: S, lost: F::V<S>) {
+        self.low = F::add(s, self.low, lost);
+    }
+
     /// All lanes together.
     #[inline(always)]
     pub(crate) fn total(&self, s: S) -> f64 {
