@@ -5,6 +5,7 @@
 //! `xtask/peers`. `measure.rs` times, `peer.rs` talks to peers, `table.rs` prints.
 
 mod case;
+mod core;
 mod distill;
 mod dqn;
 mod envs;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
+use self::core::OnOneCore;
 use case::{Case, Group};
 use measure::{Bandwidth, Row};
 pub(crate) use peer::{Peer, Prepared, Source};
@@ -94,7 +96,11 @@ fn run_group(args: &Args, group: &Group, cases: &[Case]) -> Result<Vec<Row>> {
     let sources = if args.peers { group.peers } else { &[] };
     let (mut rows, mut left_out) = (Vec::new(), LeftOut::default());
     let all = std::thread::available_parallelism()?.get();
+    for source in sources {
+        source.command()?; // what has to be compiled for it should have all cores
+    }
     for threads in group.threads.counts(all) {
+        let _held = (threads == 1).then(OnOneCore::hold);
         // Some learn only from their environment how many threads they may have.
         let start = |source| Peer::start(source, threads);
         let mut peers: Vec<Peer> = sources.iter().map(start).collect::<Result<_>>()?;

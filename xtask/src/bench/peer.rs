@@ -56,7 +56,7 @@ impl Source {
     }
 
     /// The command that starts it as a peer; installs or builds it first, if need be.
-    fn command(&self) -> Result<Command> {
+    pub(crate) fn command(&self) -> Result<Command> {
         let mut command = self.run(|_| "serve.py".to_owned())?;
         if let Program::Python { module, .. } = self.program {
             command.arg(module);
