@@ -113,13 +113,13 @@ impl<F: Element> Shift<F> {
     #[inline(always)]
     pub(crate) fn exp_and_lost<S: Simd>(&self, s: S, x: F::V<S>) -> [F::V<S>; 2] {
         let x = F::at_least(s, F::splat(s, self.floor), x);
-        let (y, f) = self.split(s, x, self.fine_magic);
+        let (y, f) = self.reduced(s, x, self.fine_magic);
         if let Some(power) = F::sixteenths(s, y) {
             let (pf, q) = (F::mul(s, power, f), polynomial::<S, F>(s, F::EXP2_NEAR, f));
             let exp = F::fused(s, pf, q, power);
             return [exp, F::fused(s, pf, q, F::sub(s, power, exp))];
         }
-        let (one, (y, f)) = (F::splat(s, F::narrow(1.0)), self.split(s, x, self.magic));
+        let (one, (y, f)) = (F::splat(s, F::narrow(1.0)), self.reduced(s, x, self.magic));
         let q = polynomial::<S, F>(s, &F::EXP2[..F::EXP2.len() - 1], f);
         let power = F::fused(s, q, f, one);
         let lost = F::fused(s, q, f, F::sub(s, one, power));
@@ -129,7 +129,7 @@ impl<F: Element> Shift<F> {
     #[inline(always)]
     fn power<S: Simd>(&self, s: S, coefficients: &[F], x: F::V<S>) -> F::V<S> {
         let x = F::at_least(s, F::splat(s, self.floor), x);
-        let (y, f) = self.split(s, x, self.magic);
+        let (y, f) = self.reduced(s, x, self.magic);
         F::scale(s, polynomial::<S, F>(s, coefficients, f), y)
     }
 
@@ -151,16 +151,10 @@ impl<F: Element> Shift<F> {
         self.exponent(max) + F::BIAS + 4.0 > whole
     }
 
-    /// `x·c` to the next multiple of `magic`'s last place, which is in the lowest bits of the first of the
-    /// two that it returns, and what is left.
+    /// [`reduce`] for this base.
     #[inline(always)]
-    fn split<S: Simd>(&self, s: S, x: F::V<S>, magic: F) -> (F::V<S>, F::V<S>) {
-        let (high, low) = (F::splat(s, self.base.high), F::splat(s, self.base.low));
-        let magic = F::splat(s, magic);
-        let y = F::fused(s, x, high, magic);
-        let minus_k = F::sub(s, magic, y);
-        let f = F::fused(s, x, high, minus_k);
-        (y, F::fused(s, x, low, f))
+    fn reduced<S: Simd>(&self, s: S, x: F::V<S>, magic: F) -> (F::V<S>, F::V<S>) {
+        reduce::<S, F>(s, x, [self.base.high, self.base.low], magic)
     }
 
     /// `log Σ exp((x_i − at)/T)`, from the sum of the exponentials.
@@ -211,15 +205,26 @@ pub fn exp<S: Simd, F: Element>(s: S, x: F::V<S>) -> F::V<S> {
     let limit = if F::EPSILON > 1e-10 { 87.0 } else { 708.0 };
     let high = F::narrow(std::f64::consts::LOG2_E);
     let low = F::narrow(std::f64::consts::LOG2_E - high.widen() + LOG2_E_LOW);
-    let (high, low) = (F::splat(s, high), F::splat(s, low));
-    let magic = F::splat(s, F::MAGIC);
     let x = F::at_least(s, F::splat(s, F::narrow(-limit)), x);
     let limit = F::splat(s, F::narrow(limit));
     let x = F::where_less(s, limit, x, limit, x);
+    let (y, f) = reduce::<S, F>(s, x, [high, low], F::MAGIC);
+    F::scale(s, polynomial::<S, F>(s, F::EXP2, f), y)
+}
+
+/// `x·(high + low)`, taken apart: the first has its nearest multiple of the last place of `magic`, in its
+/// lowest bits, the second is what is left.
+#[inline(always)]
+fn reduce<S: Simd, F: Element>(
+    s: S,
+    x: F::V<S>,
+    [high, low]: [F; 2],
+    magic: F,
+) -> (F::V<S>, F::V<S>) {
+    let (high, low, magic) = (F::splat(s, high), F::splat(s, low), F::splat(s, magic));
     let y = F::fused(s, x, high, magic);
     let minus_k = F::sub(s, magic, y);
-    let f = F::fused(s, x, low, F::fused(s, x, high, minus_k));
-    F::scale(s, polynomial::<S, F>(s, F::EXP2, f), y)
+    (y, F::fused(s, x, low, F::fused(s, x, high, minus_k)))
 }
 
 /// Horner's rule, the highest coefficient first.

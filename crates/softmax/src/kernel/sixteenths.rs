@@ -10,7 +10,8 @@ use pulp::bytemuck::try_cast;
 pub(super) const SCALE: f64 = 1.032_365_906_899_242_3;
 
 /// `2^(j/16 + δ)` for j from 0 to 15, within 0.26·2⁻²⁴, relative.
-pub(super) const TABLE: [f32; 16] = [
+#[cfg(target_arch = "x86_64")]
+const TABLE: [f32; 16] = [
     1.032_365_9,
     1.078_072_7,
     1.125_803,
