@@ -1,7 +1,7 @@
 //! Softmax, log-softmax and logsumexp of one row.
 
 use crate::kernel::{
-    Element, Shift, Simd, Sum, exact_sum, map, map_and_sum, map_into, update_aligned,
+    Element, Shift, Simd, Sum, Total, exact_sum, exponentials, map, map_into, update_aligned,
 };
 use crate::temperature::{Temperature, maximum};
 
@@ -55,16 +55,14 @@ fn begin<S: Simd, F: Element>(
     out: &mut [F],
 ) -> Result<Option<f64>, Unfit> {
     let sum = match form {
-        Form::Softmax => match exponentials(s, temperature, row, Some(&mut *out)) {
+        Form::Softmax => match written(s, temperature, row, out) {
             Some(summed) => summed.refined(s, out),
             None => {
                 let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
-                exponentials(s, &temperature, &centred, Some(&mut *out))
-                    .ok_or(Unfit)?
-                    .refined(s, out)
+                written(s, &temperature, &centred, out).ok_or(Unfit)?.refined(s, out)
             }
         },
-        Form::LogSoftmax => match exponentials(s, temperature, row, None) {
+        Form::LogSoftmax => match summed(s, temperature, row) {
             Some(summed) => summed.log_sum(s, temperature),
             None => {
                 let max = maximum(row).widen();
@@ -101,7 +99,7 @@ pub(crate) fn logsumexp<S: Simd, F: Element>(
     temperature: &Temperature<F>,
     row: &[F],
 ) -> Result<f64, Unfit> {
-    match exponentials(s, temperature, row, None) {
+    match summed(s, temperature, row) {
         Some(summed) if summed.sum.is_finite() => {
             Ok(temperature.value() * summed.log_sum(s, temperature))
         }
@@ -143,33 +141,33 @@ impl<F: Element> Summed<F> {
     }
 }
 
-/// The scaled exponentials of a row, to `out` if there is one, and their sum. Those that are written are
-/// times [`Element::fine_scale`], and their sum is a rough one. NaN, if it is in the row, is in the sum.
-/// `None` asks for the row to be centred.
+/// Writes the exponentials of a row, times [`Element::fine_scale`], to `out`, and sums them roughly.
 #[inline(always)]
-fn exponentials<S: Simd, F: Element>(
+fn written<S: Simd, F: Element>(
     s: S,
     temperature: &Temperature<F>,
     row: &[F],
-    mut out: Option<&mut [F]>,
+    out: &mut [F],
 ) -> Option<Summed<F>> {
-    let mut shift = temperature.guess(s, row)?;
-    loop {
-        let mut largest = F::splat(s, F::MASKED);
-        let sum = if let Some(out) = &mut out {
-            map_and_sum(
-                s,
-                row,
-                F::MASKED,
-                out,
-                #[inline(always)]
-                |x| {
-                    largest = F::max(s, largest, x);
-                    shift.exp_and_lost(s, x)
-                },
-            )
-        } else {
-            let mut sum = Sum::<S, F>::new(s);
+    shifted(
+        s,
+        temperature,
+        row,
+        #[inline(always)]
+        |shift| exponentials(s, shift, row, out),
+    )
+}
+
+/// Sums the exponentials of a row.
+#[inline(always)]
+fn summed<S: Simd, F: Element>(s: S, temperature: &Temperature<F>, row: &[F]) -> Option<Summed<F>> {
+    shifted(
+        s,
+        temperature,
+        row,
+        #[inline(always)]
+        |shift| {
+            let (mut sum, mut largest) = (Sum::<S, F>::new(s), F::splat(s, F::MASKED));
             map(
                 s,
                 [row],
@@ -180,9 +178,23 @@ fn exponentials<S: Simd, F: Element>(
                     sum.add(s, shift.exp(s, x));
                 },
             );
-            sum.total(s)
-        };
-        let max = F::reduce_max(s, largest);
+            Total { sum: sum.total(s), max: F::reduce_max(s, largest) }
+        },
+    )
+}
+
+/// What `total` gives for a shift that fits the row. NaN, if it is in the row, is in the sum. `None` asks
+/// for the row to be centred.
+#[inline(always)]
+fn shifted<S: Simd, F: Element>(
+    s: S,
+    temperature: &Temperature<F>,
+    row: &[F],
+    mut total: impl FnMut(&Shift<F>) -> Total<F>,
+) -> Option<Summed<F>> {
+    let mut shift = temperature.guess(s, row)?;
+    loop {
+        let Total { sum, max } = total(&shift);
         if shift.holds(max, 0) || max.widen().is_nan() {
             return Some(Summed { shift, max, sum });
         }
@@ -252,6 +264,6 @@ fn centred_log_sum<S: Simd, F: Element>(
     row: &[F],
 ) -> Result<f64, Unfit> {
     let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
-    let summed = exponentials(s, &temperature, &centred, None).ok_or(Unfit)?;
+    let summed = summed(s, &temperature, &centred).ok_or(Unfit)?;
     Ok(summed.log_sum(s, &temperature))
 }

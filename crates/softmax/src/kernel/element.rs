@@ -70,15 +70,37 @@ pub trait Element:
     fn vectors<S: Simd>(slice: &[Self]) -> (&[Self::V<S>], &[Self]);
     /// The same of a slice to write to.
     fn vectors_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::V<S>], &mut [Self]);
-    /// How many elements of the slice lie before the first whose address is a multiple of a vector's
-    /// size. 0 for a short slice, where it would cost more than it saves: to read a vector that
-    /// straddles two just written has to wait for both.
-    fn lead<S: Simd>(slice: &[Self]) -> usize;
+    /// Whether a slice is so long that writing it at addresses which are multiples of a vector's size
+    /// saves more than it costs: to read a vector that straddles two just written has to wait for both.
+    fn is_worth_aligning<S: Simd>(slice: &[Self]) -> bool {
+        slice.len() >= 16 * Self::lanes::<S>()
+    }
+    /// How many elements of the slice lie before the first at such an address; 0 where that is not worth
+    /// it.
+    fn lead<S: Simd>(slice: &[Self]) -> usize {
+        if Self::is_worth_aligning::<S>(slice) {
+            let address = slice.as_ptr() as usize;
+            address.wrapping_neg() % size_of::<Self::V<S>>() / size_of::<Self>()
+        } else {
+            0
+        }
+    }
     /// A vector of the few elements of `slice`, and `fill` after them.
     fn load_part<S: Simd>(s: S, slice: &[Self], fill: Self::V<S>) -> Self::V<S>;
     /// The first elements of `v`, as many as `slice` has.
     fn store_part<S: Simd>(s: S, slice: &mut [Self], v: Self::V<S>);
 
+    /// The last vector of a slice that has one, wherever it begins.
+    fn last<S: Simd>(slice: &[Self]) -> Self::V<S>;
+    /// Writes to where [`Element::last`] reads.
+    fn store_last<S: Simd>(slice: &mut [Self], v: Self::V<S>);
+    /// `v` with its last lanes only, so many; 0 in the others.
+    fn keep_last<S: Simd>(s: S, v: Self::V<S>, lanes: usize) -> Self::V<S>;
+
+    /// How many lanes a vector has.
+    fn lanes<S: Simd>() -> usize {
+        size_of::<Self::V<S>>() / size_of::<Self>()
+    }
     /// The lanes of a vector.
     fn lanes_of<S: Simd>(v: &Self::V<S>) -> &[Self];
 
@@ -178,14 +200,6 @@ macro_rules! element {
                 S::$as_mut_simd(slice)
             }
             #[inline(always)]
-            fn lead<S: Simd>(slice: &[Self]) -> usize {
-                let vector = size_of::<Self::V<S>>();
-                if size_of_val(slice) < 16 * vector {
-                    return 0;
-                }
-                (slice.as_ptr() as usize).wrapping_neg() % vector / size_of::<Self>()
-            }
-            #[inline(always)]
             fn load_part<S: Simd>(s: S, slice: &[Self], fill: Self::V<S>) -> Self::V<S> {
                 let part = s.$mask_between(0, slice.len() as $bits).mask();
                 s.$select(part, s.$partial_load(slice), fill)
@@ -193,6 +207,20 @@ macro_rules! element {
             #[inline(always)]
             fn store_part<S: Simd>(s: S, slice: &mut [Self], v: Self::V<S>) {
                 s.$partial_store(slice, v);
+            }
+            #[inline(always)]
+            fn last<S: Simd>(slice: &[Self]) -> Self::V<S> {
+                S::$as_simd(&slice[slice.len() - Self::lanes::<S>()..]).0[0]
+            }
+            #[inline(always)]
+            fn store_last<S: Simd>(slice: &mut [Self], v: Self::V<S>) {
+                let at = slice.len() - Self::lanes::<S>();
+                S::$as_mut_simd(&mut slice[at..]).0[0] = v;
+            }
+            #[inline(always)]
+            fn keep_last<S: Simd>(s: S, v: Self::V<S>, lanes: usize) -> Self::V<S> {
+                let others = Self::lanes::<S>() - lanes;
+                s.$select(s.$mask_between(0, others as $bits).mask(), s.$splat(0.0), v)
             }
             #[inline(always)]
             fn lanes_of<S: Simd>(v: &Self::V<S>) -> &[Self] {

@@ -1,5 +1,7 @@
 //! `exp(x/T)` as a power of two, in vectors.
 
+#![allow(clippy::needless_range_loop)] // see row.rs
+
 use pulp::Simd;
 
 use super::Element;
@@ -124,6 +126,33 @@ impl<F: Element> Shift<F> {
         let power = F::fused(s, q, f, one);
         let lost = F::fused(s, q, f, F::sub(s, one, power));
         [F::scale(s, power, y), F::mul(s, lost, F::scale(s, one, y))]
+    }
+
+    /// The first of the same, of four vectors: step by step side by side, as a processor does not look
+    /// so far ahead that it would find the next vector's steps behind all of this one's.
+    #[inline(always)]
+    pub(crate) fn exps<S: Simd>(&self, s: S, mut x: [F::V<S>; 4]) -> [F::V<S>; 4] {
+        let floor = F::splat(s, self.floor);
+        let mut parts = [(floor, floor); 4];
+        for n in 0..4 {
+            parts[n] = self.reduced(s, F::at_least(s, floor, x[n]), self.fine_magic);
+        }
+        let mut powers = x;
+        for n in 0..4 {
+            let Some(power) = F::sixteenths(s, parts[n].0) else {
+                for x in &mut x {
+                    [*x, _] = self.exp_and_lost(s, *x);
+                }
+                return x;
+            };
+            powers[n] = power;
+        }
+        for n in 0..4 {
+            let (f, power) = (parts[n].1, powers[n]);
+            let q = polynomial::<S, F>(s, F::EXP2_NEAR, f);
+            x[n] = F::fused(s, F::mul(s, power, f), q, power);
+        }
+        x
     }
 
     #[inline(always)]

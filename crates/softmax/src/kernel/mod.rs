@@ -13,6 +13,7 @@
 
 mod element;
 mod exponential;
+mod exponentials;
 mod logarithm;
 mod path;
 mod row;
@@ -22,10 +23,11 @@ mod sum;
 pub use element::Element;
 pub use exponential::exp;
 pub(crate) use exponential::{Base, Shift, cooled};
+pub(crate) use exponentials::{Total, exact_sum, exponentials};
 pub(crate) use logarithm::ln_1p;
 pub use path::{Path, WithSimd};
 pub use pulp::Simd;
-pub(crate) use row::{exact_sum, map, map_aligned, map_and_sum, map_into, update_aligned};
+pub(crate) use row::{map, map_aligned, map_into, update_aligned};
 pub(crate) use sum::Sum;
 
 #[cfg(test)]

@@ -28,6 +28,16 @@ impl<S: Simd, F: Element> Sum<S, F> {
         self.high = sum;
     }
 
+    /// Adds `x`, which is not negative. Where it is larger than the sum so far, its own rounding may be
+    /// lost (Dekker 1971); so this is for what has one.
+    #[inline(always)]
+    pub(crate) fn add_rounded(&mut self, s: S, x: F::V<S>) {
+        let sum = F::add(s, self.high, x);
+        let lost = F::sub(s, x, F::sub(s, sum, self.high));
+        self.low = F::add(s, self.low, lost);
+        self.high = sum;
+    }
+
     /// Adds what is next to nothing beside what has been added.
     #[inline(always)]
     pub(crate) fn add_lost(&mut self, s: S, lost: F::V<S>) {
