@@ -16,10 +16,13 @@ pub(crate) enum Form {
     LogSoftmax,
 }
 
+/// So many rows are begun before they are finished: a processor then works on one while it waits for
+/// another's sum, and has to turn from one loop to the other less often.
+const TOGETHER: usize = 4;
+/// Fewer where they would take more than so many bytes: what has been begun is to be in a cache still.
+const ROOM: usize = 1 << 18;
+
 /// Writes the softmax or log-softmax of each row of so many classes to the same place of `out`.
-///
-/// A row is finished only after the next one has been begun: a processor then works on that one while
-/// it waits for this one's sum.
 #[inline(always)]
 pub(crate) fn normalise<S: Simd, F: Element>(
     s: S,
@@ -29,23 +32,27 @@ pub(crate) fn normalise<S: Simd, F: Element>(
     rows: &[F],
     out: &mut [F],
 ) -> Result<(), Unfit> {
-    let mut begun: Option<(&[F], &mut [F], f64)> = None;
-    for (row, out) in rows.chunks_exact(classes).zip(out.chunks_exact_mut(classes)) {
-        let sum = begin(s, form, temperature, row, out)?;
-        if let Some((row, out, sum)) = begun.take() {
-            finish(s, form, temperature, row, out, sum);
+    let together = (ROOM / size_of::<F>() / classes).clamp(1, TOGETHER);
+    let part = together * classes;
+    for (rows, out) in rows.chunks(part).zip(out.chunks_mut(part)) {
+        let mut sums = [f64::NAN; TOGETHER];
+        let each = rows.chunks_exact(classes).zip(out.chunks_exact_mut(classes));
+        for (n, (row, out)) in each.enumerate() {
+            sums[n] = begin(s, form, temperature, row, out)?;
         }
-        begun = sum.map(|sum| (row, out, sum));
-    }
-    if let Some((row, out, sum)) = begun {
-        finish(s, form, temperature, row, out, sum);
+        let each = rows.chunks_exact(classes).zip(out.chunks_exact_mut(classes));
+        for (n, (row, out)) in each.enumerate() {
+            if !sums[n].is_nan() {
+                finish(s, form, temperature, row, out, sums[n]);
+            }
+        }
     }
     Ok(())
 }
 
 /// What is to be known of a row before its results can be written: for the softmax, whose
-/// exponentials are then in `out`, their sum; for the other, its logarithm. Nothing where the results
-/// have been written.
+/// exponentials are then in `out`, their sum; for the other, its logarithm. NaN where the results have
+/// been written.
 #[inline(always)]
 fn begin<S: Simd, F: Element>(
     s: S,
@@ -53,7 +60,7 @@ fn begin<S: Simd, F: Element>(
     temperature: &Temperature<F>,
     row: &[F],
     out: &mut [F],
-) -> Result<Option<f64>, Unfit> {
+) -> Result<f64, Unfit> {
     let sum = match form {
         Form::Softmax => match written(s, temperature, row, out) {
             Some(summed) => summed.refined(s, out),
@@ -70,11 +77,11 @@ fn begin<S: Simd, F: Element>(
                 for (out, x) in out.iter_mut().zip(row) {
                     *out = F::narrow((x.widen() - max) / temperature.value() - log_sum);
                 }
-                return Ok(None);
+                return Ok(f64::NAN);
             }
         },
     };
-    if sum.is_finite() { Ok(Some(sum)) } else { Err(Unfit) }
+    if sum.is_finite() { Ok(sum) } else { Err(Unfit) }
 }
 
 #[inline(always)]

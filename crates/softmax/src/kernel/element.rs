@@ -147,6 +147,8 @@ pub trait Element:
     fn reduce_max<S: Simd>(s: S, v: Self::V<S>) -> Self;
     /// The smallest lane.
     fn reduce_min<S: Simd>(s: S, v: Self::V<S>) -> Self;
+    /// The sum of the lanes, in f64.
+    fn wide_sum<S: Simd>(s: S, v: Self::V<S>) -> f64;
     /// The sum of the lanes.
     fn reduce_sum<S: Simd>(s: S, v: Self::V<S>) -> Self;
 }
@@ -164,7 +166,7 @@ macro_rules! element {
     (
         $float:ident, $bits:ident, $floats:ident, $uints:ident, $mantissa:literal,
         constants { $($constants:tt)* }
-        sixteenths $sixteenths:expr;
+        avx512 $sixteenths:expr, $wide_sum:expr;
         pulp {
             $as_simd:ident $as_mut_simd:ident $partial_load:ident $partial_store:ident
             $mask_between:ident $splat:ident $add:ident $sub:ident $mul:ident $div:ident
@@ -299,7 +301,7 @@ macro_rules! element {
             #[inline(always)]
             fn fine_scale<S: Simd>(s: S) -> f64 {
                 let any = Self::sixteenths(s, Self::splat(s, Self::MAGIC));
-                if any.is_some() { super::sixteenths::SCALE } else { 1.0 }
+                if any.is_some() { super::avx512::SCALE } else { 1.0 }
             }
             #[inline(always)]
             fn split<S: Simd>(s: S, x: Self::V<S>) -> (Self::V<S>, Self::V<S>) {
@@ -323,6 +325,11 @@ macro_rules! element {
             #[inline(always)]
             fn reduce_min<S: Simd>(s: S, v: Self::V<S>) -> Self {
                 s.$reduce_min(v)
+            }
+            #[inline(always)]
+            fn wide_sum<S: Simd>(s: S, v: Self::V<S>) -> f64 {
+                let one_by_one = || Self::lanes_of::<S>(&v).iter().map(|lane| lane.widen()).sum();
+                $wide_sum(s, v).unwrap_or_else(one_by_one)
             }
             #[inline(always)]
             fn reduce_sum<S: Simd>(s: S, v: Self::V<S>) -> Self {
@@ -369,7 +376,7 @@ element! {
         const EXP2_NEAR: &'static [f32] = &[5.550_619_2e-2, 2.402_353_1e-1, 6.931_472e-1];
         const LN: &'static [f32] = &[2.987_213_7e-1, 3.997_755_3e-1, 6.666_677_6e-1];
     }
-    sixteenths super::sixteenths::sixteenths;
+    avx512 super::avx512::sixteenths, super::avx512::wide_sum;
     pulp {
         as_simd_f32s as_mut_simd_f32s partial_load_f32s partial_store_f32s
         mask_between_m32s splat_f32s add_f32s sub_f32s mul_f32s div_f32s
@@ -421,7 +428,7 @@ element! {
             6.666_666_666_666_735e-1,
         ];
     }
-    sixteenths |_, _| None;
+    avx512 |_, _| None, |_, _| None;
     pulp {
         as_simd_f64s as_mut_simd_f64s partial_load_f64s partial_store_f64s
         mask_between_m64s splat_f64s add_f64s sub_f64s mul_f64s div_f64s

@@ -11,13 +11,13 @@
 //! vector of a row gives a guess, the one pass that sums the exponentials finds the maximum, and a
 //! row whose maximum is out of range of the guess is gone over again.
 
+mod avx512;
 mod element;
 mod exponential;
 mod exponentials;
 mod logarithm;
 mod path;
 mod row;
-mod sixteenths;
 mod sum;
 
 pub use element::Element;

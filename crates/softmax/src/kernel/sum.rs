@@ -47,10 +47,6 @@ impl<S: Simd, F: Element> Sum<S, F> {
     /// All lanes together.
     #[inline(always)]
     pub(crate) fn total(&self, s: S) -> f64 {
-        let mut high = 0.0;
-        for lane in F::lanes_of::<S>(&self.high) {
-            high += lane.widen();
-        }
-        high + F::reduce_sum(s, self.low).widen()
+        F::wide_sum(s, self.high) + F::reduce_sum(s, self.low).widen()
     }
 }

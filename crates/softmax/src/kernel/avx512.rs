@@ -1,5 +1,6 @@
-//! Powers of two in steps of a sixteenth, from a table that fits in one register: what is left for a
-//! polynomial is then so near to 1 that half as many of its coefficients do.
+//! What takes AVX-512 much less than other instruction sets: powers of two in steps of a sixteenth, from a
+//! table that fits in one register, which leave a polynomial so little to do that half as many
+//! coefficients are enough; and lanes as f64.
 
 use pulp::Simd;
 #[cfg(target_arch = "x86_64")]
@@ -47,7 +48,7 @@ const BITS: [u32; 16] = {
 #[inline(always)]
 pub(super) fn sixteenths<S: Simd>(s: S, y: S::f32s) -> Option<S::f32s> {
     #[cfg(target_arch = "x86_64")]
-    if let Some(v4) = (&s as &dyn std::any::Any).downcast_ref::<pulp::x86::V4>() {
+    if let Some(v4) = v4(s) {
         let y: pulp::u32x16 = try_cast(y).ok()?; // V4's vectors are these
         let table = pulp::cast(pulp::cast::<_, pulp::u32x16>(BITS));
         let entries = v4.avx512f._mm512_permutexvar_epi32(pulp::cast(y), table);
@@ -56,4 +57,26 @@ pub(super) fn sixteenths<S: Simd>(s: S, y: S::f32s) -> Option<S::f32s> {
     }
     let _ = (s, y);
     None
+}
+
+/// The sum of the lanes, in f64.
+#[inline(always)]
+pub(super) fn wide_sum<S: Simd>(s: S, v: S::f32s) -> Option<f64> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(v4) = v4(s) {
+        let halves: [pulp::f32x8; 2] = try_cast(v).ok()?;
+        let [a, b] = halves.map(
+            #[inline(always)]
+            |half| v4.avx512f._mm512_cvtps_pd(pulp::cast(half)),
+        );
+        return Some(v4.reduce_sum_f64s(pulp::cast(v4.avx512f._mm512_add_pd(a, b))));
+    }
+    let _ = (s, v);
+    None
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn v4<S: Simd>(s: S) -> Option<pulp::x86::V4> {
+    (&s as &dyn std::any::Any).downcast_ref().copied()
 }
