@@ -1,7 +1,8 @@
 //! Softmax, log-softmax and logsumexp of one row.
 
 use crate::kernel::{
-    Element, Shift, Simd, Sum, Total, exact_sum, exponentials, map, map_into, update_aligned,
+    Element, Shift, Simd, Sum, Total, exact_sum, exponentials, map, map_aligned, rough_sum,
+    update_aligned,
 };
 use crate::temperature::{Temperature, maximum};
 
@@ -69,8 +70,8 @@ fn begin<S: Simd, F: Element>(
                 written(s, &temperature, &centred, out).ok_or(Unfit)?.refined(s, out)
             }
         },
-        Form::LogSoftmax => match summed(s, temperature, row) {
-            Some(summed) => summed.log_sum(s, temperature),
+        Form::LogSoftmax => match log_sum(s, temperature, row) {
+            Some(log_sum) => log_sum,
             None => {
                 let max = maximum(row).widen();
                 let log_sum = centred_log_sum(s, temperature, row)?;
@@ -106,10 +107,8 @@ pub(crate) fn logsumexp<S: Simd, F: Element>(
     temperature: &Temperature<F>,
     row: &[F],
 ) -> Result<f64, Unfit> {
-    match summed(s, temperature, row) {
-        Some(summed) if summed.sum.is_finite() => {
-            Ok(temperature.value() * summed.log_sum(s, temperature))
-        }
+    match log_sum(s, temperature, row) {
+        Some(log_sum) if log_sum.is_finite() => Ok(temperature.value() * log_sum),
         Some(_) => Err(Unfit),
         None => {
             let log_sum = centred_log_sum(s, temperature, row)?;
@@ -137,15 +136,6 @@ impl<F: Element> Summed<F> {
         let [own, _] = self.shift.exp_and_lost(s, F::splat(s, self.max));
         exact + (self.shift.exact(self.max) * F::fine_scale(s) - F::reduce_max(s, own).widen())
     }
-
-    /// `log Σ exp(x_i/T)`
-    #[inline(always)]
-    fn log_sum<S: Simd>(&self, s: S, temperature: &Temperature<F>) -> f64 {
-        let own = self.shift.exp(s, F::splat(s, self.max));
-        let own = F::reduce_max(s, own).widen();
-        let from_shift = self.shift.exact_log_sum(self.sum, self.max, own);
-        self.shift.at().widen() / temperature.value() + from_shift
-    }
 }
 
 /// Writes the exponentials of a row, times [`Element::fine_scale`], to `out`, and sums them roughly.
@@ -165,29 +155,50 @@ fn written<S: Simd, F: Element>(
     )
 }
 
-/// Sums the exponentials of a row.
+/// `log Σ exp(x_i/T)`, not finite if NaN is in the row. `None` asks for the row to be centred.
 #[inline(always)]
-fn summed<S: Simd, F: Element>(s: S, temperature: &Temperature<F>, row: &[F]) -> Option<Summed<F>> {
-    shifted(
+fn log_sum<S: Simd, F: Element>(s: S, temperature: &Temperature<F>, row: &[F]) -> Option<f64> {
+    let mut is_rough = false;
+    let Summed { shift, max, sum } = shifted(
         s,
         temperature,
         row,
         #[inline(always)]
         |shift| {
-            let (mut sum, mut largest) = (Sum::<S, F>::new(s), F::splat(s, F::MASKED));
-            map(
-                s,
-                [row],
-                [F::MASKED],
-                #[inline(always)]
-                |[x]| {
-                    largest = F::max(s, largest, x);
-                    sum.add(s, shift.exp(s, x));
-                },
-            );
-            Total { sum: sum.total(s), max: F::reduce_max(s, largest) }
+            // Where no class stands out among many, the logarithm does not show what a rough sum lacks.
+            let rough =
+                rough_sum(s, shift, row).filter(|total| !shift.stands_out(total.max, total.sum));
+            is_rough = rough.is_some();
+            match rough {
+                Some(total) => total,
+                None => exact_total(s, shift, row),
+            }
         },
-    )
+    )?;
+    let from_shift = if is_rough {
+        shift.log_sum(sum / F::fine_scale(s))
+    } else {
+        let own = F::reduce_max(s, shift.exp(s, F::splat(s, max))).widen();
+        shift.exact_log_sum(sum, max, own)
+    };
+    Some(shift.at().widen() / temperature.value() + from_shift)
+}
+
+/// Sums the exponentials of a row.
+#[inline(always)]
+fn exact_total<S: Simd, F: Element>(s: S, shift: &Shift<F>, row: &[F]) -> Total<F> {
+    let (mut sum, mut largest) = (Sum::<S, F>::new(s), F::splat(s, F::MASKED));
+    map(
+        s,
+        [row],
+        [F::MASKED],
+        #[inline(always)]
+        |[x]| {
+            largest = F::max(s, largest, x);
+            sum.add(s, shift.exp(s, x));
+        },
+    );
+    Total { sum: sum.total(s), max: F::reduce_max(s, largest) }
 }
 
 /// What `total` gives for a shift that fits the row. NaN, if it is in the row, is in the sum. `None` asks
@@ -237,16 +248,15 @@ fn affine<S: Simd, F: Element>(s: S, row: &[F], out: &mut [F], factor: f64, summ
     let (factor, factor_low) = two_parts::<S, F>(s, factor);
     let (summand, summand_low) = two_parts::<S, F>(s, summand);
     let (least, zero) = (F::splat(s, F::LEAST), F::splat(s, F::default()));
-    map_into(
+    map_aligned(
         s,
         [row],
-        [F::default()],
-        [out],
+        out,
         #[inline(always)]
         |[x]| {
             let high = F::fused(s, x, factor, summand);
             let low = F::fused(s, F::max(s, least, x), factor_low, summand_low);
-            [F::min(s, F::add(s, high, low), zero)]
+            F::min(s, F::add(s, high, low), zero)
         },
     );
 }
@@ -271,6 +281,5 @@ fn centred_log_sum<S: Simd, F: Element>(
     row: &[F],
 ) -> Result<f64, Unfit> {
     let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
-    let summed = summed(s, &temperature, &centred).ok_or(Unfit)?;
-    Ok(summed.log_sum(s, &temperature))
+    log_sum(s, &temperature, &centred).ok_or(Unfit)
 }

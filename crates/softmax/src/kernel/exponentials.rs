@@ -33,11 +33,26 @@ pub(crate) fn exponentials<S: Simd, F: Element>(
 ) -> Total<F> {
     let mut running = Running { shift, sum: Sum::new(s), largest: F::splat(s, F::MASKED) };
     if is_long::<S, F>(row) {
-        running.long(s, row, out);
+        running.long(s, row, Some(out));
     } else {
         running.short(s, row, out);
     }
-    Total { sum: running.sum.total(s), max: F::reduce_max(s, running.largest) }
+    running.total(s)
+}
+
+/// The same of a long row, without writing them.
+#[inline(always)]
+pub(crate) fn rough_sum<S: Simd, F: Element>(
+    s: S,
+    shift: &Shift<F>,
+    row: &[F],
+) -> Option<Total<F>> {
+    if !is_long::<S, F>(row) {
+        return None;
+    }
+    let mut running = Running { shift, sum: Sum::new(s), largest: F::splat(s, F::MASKED) };
+    running.long(s, row, None);
+    Some(running.total(s))
 }
 
 struct Running<'a, S: Simd, F: Element> {
@@ -67,12 +82,22 @@ impl<S: Simd, F: Element> Running<'_, S, F> {
 
     /// The last four vectors lie partly over those before them.
     #[inline(always)]
-    fn long(&mut self, s: S, row: &[F], out: &mut [F]) {
+    fn long(&mut self, s: S, row: &[F], mut out: Option<&mut [F]>) {
         let fours = F::vectors::<S>(row).0.as_chunks::<4>().0;
-        let out_fours = F::vectors_mut::<S>(out).0.as_chunks_mut::<4>().0;
-        for (&four, out) in fours.iter().zip(out_fours) {
-            *out = self.exps(s, four);
-            self.add(s, *out);
+        match &mut out {
+            Some(out) => {
+                let out = F::vectors_mut::<S>(out).0.as_chunks_mut::<4>().0;
+                for (&four, out) in fours.iter().zip(out) {
+                    *out = self.exps(s, four);
+                    self.add(s, *out);
+                }
+            }
+            None => {
+                for &four in fours {
+                    let exps = self.exps(s, four);
+                    self.add(s, exps);
+                }
+            }
         }
         let lanes = F::lanes::<S>();
         let left = row.len() % (4 * lanes);
@@ -80,7 +105,9 @@ impl<S: Simd, F: Element> Running<'_, S, F> {
             let at = row.len() - 4 * lanes;
             let last = F::vectors::<S>(&row[at..]).0;
             let mut exps = self.exps(s, [last[0], last[1], last[2], last[3]]);
-            F::vectors_mut::<S>(&mut out[at..]).0.copy_from_slice(&exps);
+            if let Some(out) = out {
+                F::vectors_mut::<S>(&mut out[at..]).0.copy_from_slice(&exps);
+            }
             for (n, exp) in exps.iter_mut().enumerate() {
                 let new = (left + n * lanes).saturating_sub(3 * lanes).min(lanes);
                 *exp = F::keep_last(s, *exp, new);
@@ -100,6 +127,11 @@ impl<S: Simd, F: Element> Running<'_, S, F> {
     #[inline(always)]
     fn add(&mut self, s: S, [a, b, c, d]: [F::V<S>; 4]) {
         self.sum.add_rounded(s, F::add(s, F::add(s, a, b), F::add(s, c, d)));
+    }
+
+    #[inline(always)]
+    fn total(&self, s: S) -> Total<F> {
+        Total { sum: self.sum.total(s), max: F::reduce_max(s, self.largest) }
     }
 }
 

@@ -23,7 +23,7 @@ mod sum;
 pub use element::Element;
 pub use exponential::exp;
 pub(crate) use exponential::{Base, Shift, cooled};
-pub(crate) use exponentials::{Total, exact_sum, exponentials};
+pub(crate) use exponentials::{Total, exact_sum, exponentials, rough_sum};
 pub(crate) use logarithm::ln_1p;
 pub use path::{Path, WithSimd};
 pub use pulp::Simd;

@@ -65,34 +65,45 @@ pub(crate) fn map_into<S: Simd, F: Element, const N: usize, const M: usize>(
     }
 }
 
-/// [`map_into`] with one row to write to, whose whole vectors it writes at aligned addresses. Where
-/// that begins depends on where the row lies in memory; so `f` must treat each element alone.
+/// [`map_into`] with one row to write to, whose whole vectors it writes at aligned addresses.
+///
+/// What is left of a long row before and behind them comes as whole vectors that lie partly over these:
+/// less than a vector is slow to read and to write.
 #[inline(always)]
 pub(crate) fn map_aligned<S: Simd, F: Element, const N: usize>(
     s: S,
     rows: [&[F]; N],
     out: &mut [F],
-    mut f: impl FnMut([F::V<S>; N]) -> F::V<S>,
+    f: impl Fn([F::V<S>; N]) -> F::V<S>,
 ) {
-    let lead = F::lead::<S>(out);
-    let (first, out) = out.split_at_mut(lead);
     let fill = [F::default(); N];
-    map_into(
-        s,
-        rows.map(|row| &row[..lead]),
-        fill,
-        [first],
-        #[inline(always)]
-        |x| [f(x)],
-    );
-    map_into(
-        s,
-        rows.map(|row| &row[lead..]),
-        fill,
-        [out],
-        #[inline(always)]
-        |x| [f(x)],
-    );
+    if !F::is_worth_aligning::<S>(out) {
+        map_into(
+            s,
+            rows,
+            fill,
+            [out],
+            #[inline(always)]
+            |x| [f(x)],
+        );
+        return;
+    }
+    let (mut first, mut last) = ([F::splat(s, F::default()); N], [F::splat(s, F::default()); N]);
+    for n in 0..N {
+        first[n] = F::vectors::<S>(rows[n]).0[0];
+        last[n] = F::last::<S>(rows[n]);
+    }
+    F::vectors_mut::<S>(out).0[0] = f(first);
+    F::store_last::<S>(out, f(last));
+    let lead = F::lead::<S>(out);
+    let vectors = F::vectors_mut::<S>(&mut out[lead..]).0;
+    let rows = rows.map(|row| F::vectors::<S>(&row[lead..]).0);
+    for (i, out) in vectors.iter_mut().enumerate() {
+        for n in 0..N {
+            first[n] = rows[n][i];
+        }
+        *out = f(first);
+    }
 }
 
 /// The same over the row itself, whose vectors `f` gets first.
