@@ -9,7 +9,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayRef2, s};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use reflux_nn::{Mlp, Optimizer, Real, Workspace, gather_labels};
@@ -104,6 +104,7 @@ impl MutualLearning {
         let mut order: Vec<usize> = (0..rows).collect();
         let mut optimizers = vec![optimizer.clone(); networks.len()];
         let mut class = Class::new(networks.len());
+        let mut batch_inputs = Array2::zeros((self.batch_size.min(rows), lesson.inputs.ncols()));
         let mut batch_labels = Vec::new();
         let all_steps = self.epochs * rows.div_ceil(self.batch_size);
         let mut steps = 0;
@@ -111,7 +112,10 @@ impl MutualLearning {
             order.shuffle(rng);
             let mut losses = vec![0.0; networks.len()];
             for batch in order.chunks(self.batch_size) {
-                let inputs = lesson.inputs.select(Axis(0), batch);
+                let mut inputs = batch_inputs.slice_mut(s![..batch.len(), ..]);
+                for (mut to, &row) in inputs.rows_mut().into_iter().zip(batch) {
+                    to.assign(&lesson.inputs.row(row));
+                }
                 gather_labels(labels, batch, &mut batch_labels)?;
                 if self.cosine {
                     let rate =
@@ -176,7 +180,7 @@ impl<F: Real> Class<F> {
     fn look<R: Rng + ?Sized>(
         &mut self,
         networks: &[Mlp<F>],
-        inputs: &Array2<F>,
+        inputs: &ArrayRef2<F>,
         rng: &mut R,
     ) -> Result<()> {
         for (network, workspace) in networks.iter().zip(&mut self.workspaces) {
@@ -190,7 +194,7 @@ impl<F: Real> Class<F> {
         &mut self,
         index: usize,
         networks: &mut [Mlp<F>],
-        inputs: &Array2<F>,
+        inputs: &ArrayRef2<F>,
         labels: &[usize],
         optimizer: &mut impl Optimizer<F>,
     ) -> Result<f64> {
@@ -219,7 +223,7 @@ impl<F: Real> Class<F> {
 #[cfg(test)]
 mod tests {
     use approx::assert_relative_eq;
-    use ndarray::array;
+    use ndarray::{Axis, array};
     use rand::SeedableRng;
     use rand_xoshiro::Xoshiro256PlusPlus;
     use reflux_nn::{MlpConfig, Sgd};

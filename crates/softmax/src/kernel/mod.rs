@@ -15,6 +15,7 @@ mod avx512;
 mod element;
 mod exponential;
 mod exponentials;
+mod floats;
 mod logarithm;
 mod path;
 mod row;
