@@ -6,9 +6,12 @@
 
 #![no_main]
 
+mod damage;
+
 use std::fs;
 use std::path::PathBuf;
 
+use damage::damage;
 use libfuzzer_sys::fuzz_target;
 use ndarray::{Array2, array};
 use rand::SeedableRng;
@@ -63,21 +66,8 @@ fuzz_target!(|input: &[u8]| {
     EXAMPLES.with(|examples| {
         let example = &examples[usize::from(*which) % examples.len()];
         let mut bytes = example.good.clone();
-        for change in changes.chunks_exact(4) {
-            let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % bytes.len().max(1);
-            match change[2] % 4 {
-                0 => bytes.truncate(at),
-                1 => bytes.insert(at, change[3]),
-                2 if !bytes.is_empty() => drop(bytes.remove(at)),
-                _ if !bytes.is_empty() => bytes[at] = change[3],
-                _ => {}
-            }
-            // What is put in or taken out of a safetensors header changes its length, which the file names.
-            if change[2] >= 128 && bytes.len() >= 8 && bytes[0] != b'\x93' {
-                let end = bytes.iter().rposition(|&byte| byte == b'}').unwrap_or(8).max(8);
-                bytes[..8].copy_from_slice(&((end - 7) as u64).to_le_bytes());
-            }
-        }
+        let is_safetensors = example.path.extension().is_some_and(|is| is == "safetensors");
+        damage(&mut bytes, changes, is_safetensors);
         fs::write(&example.path, bytes).unwrap();
         let read = (example.read)(example);
         fs::write(&example.path, &example.good).unwrap();

@@ -6,8 +6,11 @@
 
 #![no_main]
 
+mod damage;
+
 use std::cell::LazyCell;
 
+use damage::damage;
 use libfuzzer_sys::fuzz_target;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -33,22 +36,7 @@ thread_local! {
 
 fuzz_target!(|input: &[u8]| {
     let mut bytes = EXAMPLE.with(|example| (**example).clone());
-    for change in input.chunks_exact(4) {
-        let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % bytes.len().max(1);
-        match change[2] % 4 {
-            0 => bytes.truncate(at),
-            1 => bytes.insert(at, change[3]),
-            2 if !bytes.is_empty() => drop(bytes.remove(at)),
-            _ if !bytes.is_empty() => bytes[at] = change[3],
-            _ => {}
-        }
-        // What is put in or taken out of the header changes its length, which the file names.
-        if change[2] >= 128 && bytes.len() >= 8 {
-            let end = bytes.iter().rposition(|&byte| byte == b'}').unwrap_or(8).max(8);
-            let length = (end - 7) as u64;
-            bytes[..8].copy_from_slice(&length.to_le_bytes());
-        }
-    }
+    damage(&mut bytes, input, true);
     if let Ok(checkpoint) = Checkpoint::from_bytes(&bytes) {
         let mut mlp = checkpoint.mlp;
         let mut adam = Adam::new(0.01).unwrap();
