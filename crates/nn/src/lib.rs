@@ -53,7 +53,7 @@ pub use init::Init;
 pub use matmul::{Onto, matmul};
 pub use metrics::{accuracy, argmax, mean_loss};
 pub use mlp::Mlp;
-pub use objective::{HardLabels, Objective, Targets, gather_labels};
+pub use objective::{HardLabels, Objective, Targets, gather_labels, gather_rows};
 pub use optimizer::{Adam, Optimizer, OptimizerState, RmsProp, Sgd, clip_norm};
 pub use predictor::Predictor;
 pub use reflux_softmax::Real;

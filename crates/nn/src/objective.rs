@@ -1,8 +1,9 @@
 //! What a network is trained towards.
 
-use ndarray::{ArrayRef2, ArrayView2};
+use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2};
 use reflux_softmax::{CrossEntropy, Pass, Real};
 
+use crate::workspace::view_mut;
 use crate::{Error, Regression, Result, Workspace};
 
 /// A loss over the rows of a data set.
@@ -180,6 +181,27 @@ impl<F: Real> Objective<F> for Targets<'_, F> {
         }
         Ok(sum)
     }
+}
+
+/// The rows `rows` of `inputs`, one after the other, into memory that is reused.
+///
+/// # Errors
+///
+/// [`Error::TooFewRows`] for a row that there is not.
+pub fn gather_rows<'m, F: Real>(
+    inputs: &ArrayRef2<F>,
+    rows: &[usize],
+    batch: &'m mut Vec<F>,
+) -> Result<ArrayViewMut2<'m, F>> {
+    batch.clear();
+    for &row in rows {
+        let row = value(row, inputs.nrows(), |row| inputs.row(row))?;
+        match row.as_slice() {
+            Some(row) => batch.extend_from_slice(row),
+            None => batch.extend(row),
+        }
+    }
+    Ok(view_mut((rows.len(), inputs.ncols()), batch))
 }
 
 /// The labels of `rows`, into memory that is reused.

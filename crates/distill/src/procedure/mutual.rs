@@ -9,10 +9,10 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayRef2, s};
+use ndarray::{Array2, ArrayRef2};
 use rand::Rng;
 use rand::seq::SliceRandom;
-use reflux_nn::{Mlp, Optimizer, Real, Workspace, gather_labels};
+use reflux_nn::{Mlp, Optimizer, Real, Workspace, gather_labels, gather_rows};
 use reflux_softmax::{CrossEntropy, Divergence};
 
 use super::Lesson;
@@ -104,18 +104,14 @@ impl MutualLearning {
         let mut order: Vec<usize> = (0..rows).collect();
         let mut optimizers = vec![optimizer.clone(); networks.len()];
         let mut class = Class::new(networks.len());
-        let mut batch_inputs = Array2::zeros((self.batch_size.min(rows), lesson.inputs.ncols()));
-        let mut batch_labels = Vec::new();
+        let (mut batch_inputs, mut batch_labels) = (Vec::new(), Vec::new());
         let all_steps = self.epochs * rows.div_ceil(self.batch_size);
         let mut steps = 0;
         for number in 1..=self.epochs {
             order.shuffle(rng);
             let mut losses = vec![0.0; networks.len()];
             for batch in order.chunks(self.batch_size) {
-                let mut inputs = batch_inputs.slice_mut(s![..batch.len(), ..]);
-                for (mut to, &row) in inputs.rows_mut().into_iter().zip(batch) {
-                    to.assign(&lesson.inputs.row(row));
-                }
+                let inputs = gather_rows(&lesson.inputs, batch, &mut batch_inputs)?;
                 gather_labels(labels, batch, &mut batch_labels)?;
                 if self.cosine {
                     let rate =

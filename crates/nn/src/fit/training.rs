@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayRef2, ArrayViewMut2};
 use rand::seq::SliceRandom;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -10,7 +10,8 @@ use reflux_softmax::Real;
 
 use super::{Best, Epoch, Fit, Progress};
 use crate::mlp::check_finite;
-use crate::{Error, Mlp, Objective, Optimizer, Result, Workspace, clip_norm};
+use crate::workspace::view;
+use crate::{Error, Mlp, Objective, Optimizer, Result, Workspace, clip_norm, gather_rows};
 
 type Observer<'a, F> = Box<dyn FnMut(&Epoch<'_, F>) -> ControlFlow<()> + 'a>;
 type Validation<'a, F> = Box<dyn FnMut(&Mlp<F>) -> Result<f64> + 'a>;
@@ -198,7 +199,11 @@ impl<'a, F: Real> Training<'a, F> {
             let factor = self.fit.schedule.rate_at(progress.steps, all_steps as u64);
             optimizer.set_learning_rate(initial_rate * factor)?;
             let inputs = if self.fit.shuffle || self.augment.is_some() {
-                gather(self.inputs, rows, batch, &mut self.augment, rng)
+                let inputs = gather_rows(self.inputs, rows, batch)?;
+                if let Some(augment) = &mut self.augment {
+                    augment(inputs, rng);
+                }
+                view((rows.len(), self.inputs.ncols()), batch)
             } else {
                 self.inputs.slice(ndarray::s![rows[0]..rows[0] + rows.len(), ..])
             };
@@ -231,29 +236,6 @@ impl<'a, F: Real> Training<'a, F> {
         let loss = (loss + hidden).as_f64();
         if loss.is_finite() { Ok(loss) } else { Err(Error::Diverged { step, loss }) }
     }
-}
-
-/// The rows of a batch, copied into memory that is reused, and changed.
-#[allow(clippy::expect_used)]
-fn gather<'m, F: Real>(
-    inputs: &ArrayRef2<F>,
-    rows: &[usize],
-    memory: &'m mut Vec<F>,
-    augment: &mut Option<Augmentation<'_, F>>,
-    rng: &mut Xoshiro256PlusPlus,
-) -> ArrayView2<'m, F> {
-    memory.clear();
-    for &row in rows {
-        match inputs.row(row).as_slice() {
-            Some(row) => memory.extend_from_slice(row),
-            None => memory.extend(inputs.row(row)),
-        }
-    }
-    let shape = (rows.len(), inputs.ncols());
-    if let Some(augment) = augment {
-        augment(ArrayViewMut2::from_shape(shape, memory).expect("as long as its rows"), rng);
-    }
-    ArrayView2::from_shape(shape, memory).expect("as long as its rows")
 }
 
 /// What is reused from step to step.

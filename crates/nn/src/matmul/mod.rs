@@ -168,7 +168,7 @@ impl<F: Real> WithSimd for Multiply<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let wide = panel_width::<S, F>(self.n) > size_of::<F::V<S>>() / size_of::<F>();
+        let wide = panel_width::<S, F>(self.n) > F::lanes::<S>();
         match (self.low, tile_height::<S>(), wide) {
             (true, _, true) if self.a.nrows() <= LOW / 2 => self.tiles::<S, { LOW / 2 }, 2>(s),
             (true, _, true) => self.tiles::<S, LOW, 2>(s),

@@ -7,7 +7,7 @@ use reflux_softmax::simd::{Simd, WithSimd};
 /// How many numbers a panel's row has: two vectors, or one where that is enough.
 #[inline(always)]
 pub(crate) fn panel_width<S: Simd, F: Real>(columns: usize) -> usize {
-    let lanes = size_of::<F::V<S>>() / size_of::<F>();
+    let lanes = F::lanes::<S>();
     if columns <= lanes { lanes } else { 2 * lanes }
 }
 

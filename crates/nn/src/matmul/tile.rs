@@ -86,7 +86,7 @@ fn store<S: Simd, F: Element, const HEIGHT: usize, const VECTORS: usize>(
     onto: Onto<'_, F>,
 ) {
     let zero = F::splat(s, F::default());
-    let lanes = size_of::<F::V<S>>() / size_of::<F>();
+    let lanes = F::lanes::<S>();
     for i in 0..HEIGHT {
         if i == height {
             break;

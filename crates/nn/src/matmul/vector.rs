@@ -62,7 +62,7 @@ impl<F: Element> WithSimd for Product<'_, F> {
 fn dot_products<S: Simd, F: Element, const N: usize>(s: S, a: &[F], x: &[F]) -> [F; N] {
     let zero = F::splat(s, F::default());
     let (x, x_rest) = F::vectors::<S>(x);
-    let lanes = size_of::<F::V<S>>() / size_of::<F>();
+    let lanes = F::lanes::<S>();
     let k = x.len() * lanes + x_rest.len();
     let mut rows = [(&[][..], &[][..]); N];
     for i in 0..N {
