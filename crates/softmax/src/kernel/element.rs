@@ -1,6 +1,6 @@
 //! The few vector operations that the kernels are written in, for `f32` and `f64` alike.
 
-use std::ops::{AddAssign, SubAssign};
+use std::ops::{AddAssign, Range, SubAssign};
 
 use pulp::Simd;
 
@@ -75,15 +75,11 @@ pub trait Element:
     fn is_worth_aligning<S: Simd>(slice: &[Self]) -> bool {
         slice.len() >= 16 * Self::lanes::<S>()
     }
-    /// How many elements of the slice lie before the first at such an address; 0 where that is not worth
-    /// it.
-    fn lead<S: Simd>(slice: &[Self]) -> usize {
-        if Self::is_worth_aligning::<S>(slice) {
-            let address = slice.as_ptr() as usize;
-            address.wrapping_neg() % size_of::<Self::V<S>>() / size_of::<Self>()
-        } else {
-            0
-        }
+    /// The whole vectors of a slice that lie at such addresses: where their elements begin and end.
+    fn aligned<S: Simd>(slice: &[Self]) -> Range<usize> {
+        let lead = (slice.as_ptr() as usize).wrapping_neg() % size_of::<Self::V<S>>();
+        let lead = (lead / size_of::<Self>()).min(slice.len());
+        lead..slice.len() - (slice.len() - lead) % Self::lanes::<S>()
     }
     /// A vector of the few elements of `slice`, and `fill` after them.
     fn load_part<S: Simd>(s: S, slice: &[Self], fill: Self::V<S>) -> Self::V<S>;

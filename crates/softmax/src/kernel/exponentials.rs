@@ -31,7 +31,7 @@ pub(crate) fn exponentials<S: Simd, F: Element>(
     row: &[F],
     out: &mut [F],
 ) -> Total<F> {
-    let mut running = Running { shift, sum: Sum::new(s), largest: F::splat(s, F::MASKED) };
+    let mut running = Running::new(s, shift);
     if is_long::<S, F>(row) {
         running.long(s, row, Some(out));
     } else {
@@ -50,7 +50,7 @@ pub(crate) fn rough_sum<S: Simd, F: Element>(
     if !is_long::<S, F>(row) {
         return None;
     }
-    let mut running = Running { shift, sum: Sum::new(s), largest: F::splat(s, F::MASKED) };
+    let mut running = Running::new(s, shift);
     running.long(s, row, None);
     Some(running.total(s))
 }
@@ -61,7 +61,12 @@ struct Running<'a, S: Simd, F: Element> {
     largest: F::V<S>,
 }
 
-impl<S: Simd, F: Element> Running<'_, S, F> {
+impl<'a, S: Simd, F: Element> Running<'a, S, F> {
+    #[inline(always)]
+    fn new(s: S, shift: &'a Shift<F>) -> Self {
+        Self { shift, sum: Sum::new(s), largest: F::splat(s, F::MASKED) }
+    }
+
     #[inline(always)]
     fn short(&mut self, s: S, row: &[F], out: &mut [F]) {
         map_into(
@@ -84,6 +89,7 @@ impl<S: Simd, F: Element> Running<'_, S, F> {
     #[inline(always)]
     fn long(&mut self, s: S, row: &[F], mut out: Option<&mut [F]>) {
         let fours = F::vectors::<S>(row).0.as_chunks::<4>().0;
+        // Two loops, as a test in one costs a fiftieth.
         match &mut out {
             Some(out) => {
                 let out = F::vectors_mut::<S>(out).0.as_chunks_mut::<4>().0;

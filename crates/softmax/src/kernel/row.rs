@@ -88,22 +88,18 @@ pub(crate) fn map_aligned<S: Simd, F: Element, const N: usize>(
         );
         return;
     }
-    let (mut first, mut last) = ([F::splat(s, F::default()); N], [F::splat(s, F::default()); N]);
-    for n in 0..N {
-        first[n] = F::vectors::<S>(rows[n]).0[0];
-        last[n] = F::last::<S>(rows[n]);
-    }
+    let [first, last] = ends(s, rows);
     F::vectors_mut::<S>(out).0[0] = f(first);
     F::store_last::<S>(out, f(last));
-    let lead = F::lead::<S>(out);
-    let vectors = F::vectors_mut::<S>(&mut out[lead..]).0;
-    let rows = rows.map(|row| F::vectors::<S>(&row[lead..]).0);
-    for (i, out) in vectors.iter_mut().enumerate() {
-        for n in 0..N {
-            first[n] = rows[n][i];
-        }
-        *out = f(first);
-    }
+    let aligned = F::aligned::<S>(out);
+    map_into(
+        s,
+        rows.map(|row| &row[aligned.clone()]),
+        fill,
+        [&mut out[aligned]],
+        #[inline(always)]
+        |x| [f(x)],
+    );
 }
 
 /// The same over the row itself, whose vectors `f` gets first.
@@ -119,60 +115,52 @@ pub(crate) fn update_aligned<S: Simd, F: Element, const N: usize>(
     f: impl Fn(F::V<S>, [F::V<S>; N]) -> F::V<S>,
 ) {
     if !F::is_worth_aligning::<S>(row) {
-        let part = update(s, row, others, &f);
-        update_part(s, &mut row[part..], others.map(|other| &other[part..]), &f);
+        update(s, row, others, &f);
         return;
     }
-    let (mut beside_first, mut beside_last) =
-        ([F::splat(s, F::default()); N], [F::splat(s, F::default()); N]);
-    for n in 0..N {
-        beside_first[n] = F::vectors::<S>(others[n]).0[0];
-        beside_last[n] = F::last::<S>(others[n]);
-    }
+    let [beside_first, beside_last] = ends(s, others);
     let first = f(F::vectors::<S>(row).0[0], beside_first);
     let last = f(F::last::<S>(row), beside_last);
-    let lead = F::lead::<S>(row);
-    update(s, &mut row[lead..], others.map(|other| &other[lead..]), &f);
+    let aligned = F::aligned::<S>(row);
+    update(s, &mut row[aligned.clone()], others.map(|other| &other[aligned.clone()]), &f);
     F::vectors_mut::<S>(row).0[0] = first;
     F::store_last::<S>(row, last);
 }
 
-/// Replaces the whole vectors of a row, and returns where they end.
+/// The first and the last vector of each row.
+#[inline(always)]
+fn ends<S: Simd, F: Element, const N: usize>(s: S, rows: [&[F]; N]) -> [[F::V<S>; N]; 2] {
+    let mut ends = [[F::splat(s, F::default()); N]; 2];
+    for n in 0..N {
+        ends[0][n] = F::vectors::<S>(rows[n]).0[0];
+        ends[1][n] = F::last::<S>(rows[n]);
+    }
+    ends
+}
+
+/// Replaces the vectors of a row, and the rest, less than one.
 #[inline(always)]
 fn update<S: Simd, F: Element, const N: usize>(
     s: S,
     row: &mut [F],
     others: [&[F]; N],
     f: &impl Fn(F::V<S>, [F::V<S>; N]) -> F::V<S>,
-) -> usize {
-    let len = row.len();
+) {
+    let zero = F::splat(s, F::default());
     let (vectors, part) = F::vectors_mut::<S>(row);
-    let others = others.map(|other| F::vectors::<S>(other).0);
-    let mut beside = [F::splat(s, F::default()); N];
+    let others = others.map(F::vectors::<S>);
+    let mut beside = [zero; N];
     for (i, x) in vectors.iter_mut().enumerate() {
         for n in 0..N {
-            beside[n] = others[n][i];
+            beside[n] = others[n].0[i];
         }
         *x = f(*x, beside);
     }
-    len - part.len()
-}
-
-/// Replaces a row of less than a vector.
-#[inline(always)]
-fn update_part<S: Simd, F: Element, const N: usize>(
-    s: S,
-    row: &mut [F],
-    others: [&[F]; N],
-    f: &impl Fn(F::V<S>, [F::V<S>; N]) -> F::V<S>,
-) {
-    if !row.is_empty() {
-        let zero = F::splat(s, F::default());
-        let mut beside = [zero; N];
+    if !part.is_empty() {
         for n in 0..N {
-            beside[n] = F::load_part(s, others[n], zero);
+            beside[n] = F::load_part(s, others[n].1, zero);
         }
-        let x = F::load_part(s, row, zero);
-        F::store_part(s, row, f(x, beside));
+        let x = F::load_part(s, part, zero);
+        F::store_part(s, part, f(x, beside));
     }
 }
