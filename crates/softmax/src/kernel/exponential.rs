@@ -128,29 +128,35 @@ impl<F: Element> Shift<F> {
         [F::scale(s, power, y), F::mul(s, lost, F::scale(s, one, y))]
     }
 
-    /// The first of the same, of four vectors: step by step side by side, as a processor does not look
+    /// The first of the same, of several vectors: step by step side by side, as a processor does not look
     /// so far ahead that it would find the next vector's steps behind all of this one's.
     #[inline(always)]
-    pub(crate) fn exps<S: Simd>(&self, s: S, mut x: [F::V<S>; 4]) -> [F::V<S>; 4] {
+    pub(crate) fn exps<S: Simd, const N: usize>(&self, s: S, mut x: [F::V<S>; N]) -> [F::V<S>; N] {
+        if F::sixteenths(s, x[0]).is_none() {
+            for x in &mut x {
+                [*x, _] = self.exp_and_lost(s, *x);
+            }
+            return x;
+        }
         let floor = F::splat(s, self.floor);
-        let mut parts = [(floor, floor); 4];
-        for n in 0..4 {
-            parts[n] = self.reduced(s, F::at_least(s, floor, x[n]), self.fine_magic);
+        let (mut powers, mut f) = (x, x);
+        for n in 0..N {
+            x[n] = F::at_least(s, floor, x[n]);
         }
-        let mut powers = x;
-        for n in 0..4 {
-            let Some(power) = F::sixteenths(s, parts[n].0) else {
-                for x in &mut x {
-                    [*x, _] = self.exp_and_lost(s, *x);
-                }
-                return x;
-            };
-            powers[n] = power;
+        for n in 0..N {
+            (powers[n], f[n]) = self.reduced(s, x[n], self.fine_magic);
         }
-        for n in 0..4 {
-            let (f, power) = (parts[n].1, powers[n]);
-            let q = polynomial::<S, F>(s, F::EXP2_NEAR, f);
-            x[n] = F::fused(s, F::mul(s, power, f), q, power);
+        for n in 0..N {
+            powers[n] = F::sixteenths(s, powers[n]).unwrap_or(powers[n]);
+        }
+        for n in 0..N {
+            x[n] = polynomial::<S, F>(s, F::EXP2_NEAR, f[n]);
+        }
+        for n in 0..N {
+            f[n] = F::mul(s, powers[n], f[n]);
+        }
+        for n in 0..N {
+            x[n] = F::fused(s, f[n], x[n], powers[n]);
         }
         x
     }

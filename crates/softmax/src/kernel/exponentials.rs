@@ -21,7 +21,7 @@ fn is_long<S: Simd, F: Element>(row: &[F]) -> bool {
 /// Writes the exponentials of `row`, times [`Element::fine_scale`], to `out`. NaN, if it is in the row, is
 /// in the sum.
 ///
-/// In a long row, four vectors at a time are added up before the sum takes them, which spares it most of
+/// In a long row, eight vectors at a time are added up before the sum takes them, which spares it most of
 /// its work, and what the rounding of the exponentials took is left out. Both show unless no number is
 /// much larger than the others; else [`exact_sum`] has to follow.
 #[inline(always)]
@@ -85,60 +85,79 @@ impl<'a, S: Simd, F: Element> Running<'a, S, F> {
         );
     }
 
-    /// The last four vectors lie partly over those before them.
+    /// The last vectors lie partly over those before them.
     #[inline(always)]
     fn long(&mut self, s: S, row: &[F], mut out: Option<&mut [F]>) {
-        let fours = F::vectors::<S>(row).0.as_chunks::<4>().0;
+        let eights = F::vectors::<S>(row).0.as_chunks::<8>().0;
         // Two loops, as a test in one costs a fiftieth.
         match &mut out {
             Some(out) => {
-                let out = F::vectors_mut::<S>(out).0.as_chunks_mut::<4>().0;
-                for (&four, out) in fours.iter().zip(out) {
-                    *out = self.exps(s, four);
+                let out = F::vectors_mut::<S>(out).0.as_chunks_mut::<8>().0;
+                for (&eight, out) in eights.iter().zip(out) {
+                    *out = self.exps(s, eight);
                     self.add(s, *out);
                 }
             }
             None => {
-                for &four in fours {
-                    let exps = self.exps(s, four);
+                for &eight in eights {
+                    let exps = self.exps(s, eight);
                     self.add(s, exps);
                 }
             }
         }
         let lanes = F::lanes::<S>();
-        let left = row.len() % (4 * lanes);
-        if left > 0 {
-            let at = row.len() - 4 * lanes;
-            let last = F::vectors::<S>(&row[at..]).0;
-            let mut exps = self.exps(s, [last[0], last[1], last[2], last[3]]);
-            if let Some(out) = out {
-                F::vectors_mut::<S>(&mut out[at..]).0.copy_from_slice(&exps);
-            }
-            for (n, exp) in exps.iter_mut().enumerate() {
-                let new = (left + n * lanes).saturating_sub(3 * lanes).min(lanes);
-                *exp = F::keep_last(s, *exp, new);
-            }
-            self.add(s, exps);
+        match row.len() % (8 * lanes) {
+            0 => {}
+            left if left <= 4 * lanes => self.last::<4>(s, row, left, out),
+            left => self.last::<8>(s, row, left, out),
         }
     }
 
+    /// The last `N` vectors of a row, of which so many numbers are not in the sum yet.
     #[inline(always)]
-    fn exps(&mut self, s: S, x: [F::V<S>; 4]) -> [F::V<S>; 4] {
-        let [a, b, c, d] = x;
-        let largest = F::max(s, F::max(s, a, b), F::max(s, c, d));
+    fn last<const N: usize>(&mut self, s: S, row: &[F], left: usize, out: Option<&mut [F]>) {
+        let lanes = F::lanes::<S>();
+        let at = row.len() - N * lanes;
+        let mut exps = self.exps(s, F::vectors::<S>(&row[at..]).0.as_chunks::<N>().0[0]);
+        if let Some(out) = out {
+            F::vectors_mut::<S>(&mut out[at..]).0.copy_from_slice(&exps);
+        }
+        for (n, exp) in exps.iter_mut().enumerate() {
+            let new = (left + (n + 1) * lanes).saturating_sub(N * lanes).min(lanes);
+            *exp = F::keep_last(s, *exp, new);
+        }
+        self.add(s, exps);
+    }
+
+    #[inline(always)]
+    fn exps<const N: usize>(&mut self, s: S, x: [F::V<S>; N]) -> [F::V<S>; N] {
+        let largest = by_pairs(x, |a, b| F::max(s, a, b));
         self.largest = F::max(s, self.largest, largest);
         self.shift.exps(s, x)
     }
 
     #[inline(always)]
-    fn add(&mut self, s: S, [a, b, c, d]: [F::V<S>; 4]) {
-        self.sum.add_rounded(s, F::add(s, F::add(s, a, b), F::add(s, c, d)));
+    fn add<const N: usize>(&mut self, s: S, exps: [F::V<S>; N]) {
+        self.sum.add_rounded(s, by_pairs(exps, |a, b| F::add(s, a, b)));
     }
 
     #[inline(always)]
     fn total(&self, s: S) -> Total<F> {
         Total { sum: self.sum.total(s), max: F::reduce_max(s, self.largest) }
     }
+}
+
+/// Four or eight vectors as one, neighbours first.
+#[inline(always)]
+fn by_pairs<V: Copy, const N: usize>(mut vectors: [V; N], f: impl Fn(V, V) -> V) -> V {
+    let mut left = N;
+    while left > 1 {
+        left /= 2;
+        for n in 0..left {
+            vectors[n] = f(vectors[2 * n], vectors[2 * n + 1]);
+        }
+    }
+    vectors[0]
 }
 
 /// The sum of what [`exponentials`] has written of a row, without what that lost; nothing where it lost
