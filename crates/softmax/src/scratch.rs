@@ -9,14 +9,14 @@ pub trait Scratch: Copy + Default + 'static {
 }
 
 macro_rules! scratch {
-    ($float:ident) => {
-        impl Scratch for $float {
+    ($number:ident) => {
+        impl Scratch for $number {
             fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [Self]) -> R) -> R {
-                thread_local!(static KEPT: RefCell<Vec<$float>> = const { RefCell::new(Vec::new()) });
+                thread_local!(static KEPT: RefCell<Vec<$number>> = const { RefCell::new(Vec::new()) });
                 // Taken out, and not borrowed, so that a call within a call gets memory of its own.
                 let mut memory = KEPT.with(RefCell::take);
                 if memory.len() < len {
-                    memory.resize(len, 0.0);
+                    memory.resize(len, Self::default());
                 }
                 let result = f(&mut memory[..len]);
                 KEPT.with(|kept| kept.replace(memory));
@@ -28,3 +28,4 @@ macro_rules! scratch {
 
 scratch!(f32);
 scratch!(f64);
+scratch!(u32);

@@ -15,18 +15,24 @@
 //! ```
 //!
 //! Each number of C is summed in the order of k by one thread, so the number of threads changes nothing.
+//!
+//! A row of a panel that is zero throughout is left out, and so are the numbers of A that it would meet:
+//! pixels that are blank in a few images, or units that no image of a few makes active. The sums stay the
+//! same, bit by bit, unless A has NaN or ∞ there.
 
 mod pack;
 mod tile;
 mod vector;
 
+use std::marker::PhantomData;
+
 use ndarray::{ArrayView2, Axis};
 use reflux_softmax::Real;
-use reflux_softmax::simd::{Path, Simd, WithSimd};
+use reflux_softmax::simd::{Path, Scratch, Simd, WithSimd};
 
 pub(crate) use pack::panel_width;
-use pack::{Pack, panels};
-use tile::tile;
+use pack::{Copy, Pack, PanelWidth, Panels, list_all, list_len};
+use tile::{Panel, tile};
 pub(crate) use vector::{dot_product, matrix_vector};
 
 /// Inner dimension up to which a sum is made in one go: a panel then fits into the second cache.
@@ -49,7 +55,8 @@ pub enum Onto<'a, F> {
 
 /// `c ← onto + a·b` for `a` `[m, k]`, `b` `[k, n]` and `c` `[m, n]`, which is contiguous.
 ///
-/// The caller has matched the shapes.
+/// The caller has matched the shapes. Where much of `b` is zero it takes less time, and 0 times NaN or ∞
+/// may be 0.
 pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: &mut [F], onto: Onto<'_, F>) {
     let ((m, k), n) = (a.dim(), b.ncols());
     debug_assert_eq!((b.nrows(), c.len()), (k, m * n));
@@ -57,15 +64,18 @@ pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: &mut [F], 
         return;
     }
     let path = Path::best();
+    let width = path.run(PanelWidth(n, PhantomData::<F>));
+    let count = n.div_ceil(width);
     let mut onto = onto;
     for start in (0..k.max(1)).step_by(DEPTH) {
-        let end = k.min(start + DEPTH);
-        let a = a.slice(ndarray::s![.., start..end]);
-        let b = b.slice(ndarray::s![start..end, ..]);
-        // Room for the widest panels that there are.
-        F::with_scratch((end - start) * (n + WIDEST), |memory| {
-            let packed = path.run(Pack { from: b, memory });
-            multiply_rows(path, a, packed, c, n, onto);
+        let depth = k.min(start + DEPTH) - start;
+        let a = a.slice(ndarray::s![.., start..start + depth]);
+        let from = b.slice(ndarray::s![start..start + depth, ..]);
+        F::with_scratch(count * depth * width, |memory| {
+            u32::with_scratch(count * list_len(depth), |lists| {
+                let b = path.run(Pack { from, memory, lists });
+                multiply_rows(path, a, b, c, n, onto);
+            });
         });
         onto = Onto::Kept;
     }
@@ -73,27 +83,29 @@ pub fn matmul<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: &mut [F], 
 
 /// `b` `[k, n]` in panels, for [`times_packed`].
 pub(crate) fn pack<F: Real>(b: ArrayView2<'_, F>) -> Vec<F> {
-    let mut memory = vec![F::zero(); b.nrows() * (b.ncols() + WIDEST)];
-    let packed = Path::best().run(Pack { from: b, memory: &mut memory });
-    packed.to_vec()
+    let (path, (depth, n)) = (Path::best(), b.dim());
+    let width = path.run(PanelWidth(n, PhantomData::<F>));
+    let mut memory = vec![F::zero(); n.div_ceil(width) * depth * width];
+    path.run(Copy { from: b, memory: &mut memory });
+    memory
 }
 
 /// `c ← c + a·b` with `b` from [`pack`].
 pub(crate) fn times_packed<F: Real>(a: ArrayView2<'_, F>, packed: &[F], c: &mut [F]) {
-    let n = c.len() / a.nrows().max(1);
+    let (n, depth) = (c.len() / a.nrows().max(1), a.ncols());
     if n > 0 {
-        multiply_rows(Path::best(), a, packed, c, n, Onto::Kept);
+        u32::with_scratch(list_len(depth), |list| {
+            list_all(depth, list);
+            multiply_rows(Path::best(), a, Panels::whole(packed, list), c, n, Onto::Kept);
+        });
     }
 }
-
-/// The most numbers in a panel's row.
-const WIDEST: usize = 32;
 
 /// Shares the rows of C between threads where that pays.
 fn multiply_rows<F: Real>(
     path: Path,
     a: ArrayView2<'_, F>,
-    packed: &[F],
+    b: Panels<'_, F>,
     c: &mut [F],
     n: usize,
     onto: Onto<'_, F>,
@@ -110,11 +122,11 @@ fn multiply_rows<F: Real>(
                 other => other,
             };
             let a = a.slice(ndarray::s![start..end, ..]);
-            path.run(Multiply { a, packed, c, n, onto, low });
+            path.run(Multiply { a, b, c, n, onto, low });
         });
         return;
     }
-    path.run(Multiply { a, packed, c, n, onto, low });
+    path.run(Multiply { a, b, c, n, onto, low });
 }
 
 /// How many rows of C `[m, n]` a thread makes, where sharing them pays.
@@ -155,7 +167,7 @@ impl WithSimd for TileHeight {
 /// A product with B already packed.
 struct Multiply<'a, F> {
     a: ArrayView2<'a, F>,
-    packed: &'a [F],
+    b: Panels<'a, F>,
     c: &'a mut [F],
     n: usize,
     onto: Onto<'a, F>,
@@ -183,13 +195,13 @@ impl<F: Real> WithSimd for Multiply<'_, F> {
 impl<F: Real> Multiply<'_, F> {
     #[inline(always)]
     fn tiles<S: Simd, const HEIGHT: usize, const VECTORS: usize>(self, s: S) {
-        let Self { a, packed, c, n, onto, .. } = self;
-        let k = a.ncols();
+        let Self { a, b, c, n, onto, .. } = self;
         let width = panel_width::<S, F>(n);
         for (index, rows) in a.axis_chunks_iter(Axis(0), HEIGHT).enumerate() {
             let (top, height) = (index * HEIGHT, rows.nrows());
-            for panel in 0..panels::<S, F>(n) {
-                let (b, _) = F::vectors::<S>(&packed[panel * k * width..(panel + 1) * k * width]);
+            for panel in 0..n.div_ceil(width) {
+                let (b, columns) = b.panel(panel, a.ncols(), width);
+                let b = Panel { rows: F::vectors::<S>(b).0, columns };
                 let c = &mut c[top * n + panel * width..];
                 let onto = match onto {
                     Onto::Rows(values) => Onto::Rows(&values[top..top + height]),
@@ -221,11 +233,19 @@ mod tests {
         fn products_are_exact_for_whole_numbers(
             m in 0_usize..40, k in 0_usize..50, n in 0_usize..70,
             (a_turned, b_turned, kind) in (any::<bool>(), any::<bool>(), 0..3),
+            blank in 0_usize..4,
         ) {
             let turn = |x: Array2<f32>, turned: bool| {
                 if turned { x.t().as_standard_layout().into_owned().reversed_axes() } else { x }
             };
-            let (a, b) = (turn(numbers(m, k, 1), a_turned), turn(numbers(k, n, 2), b_turned));
+            let mut b = numbers(k, n, 2);
+            for ((i, j), number) in b.indexed_iter_mut() {
+                // Rows of some panels, of none, or of all.
+                if (i / 3 + j / 32) % 4 < blank {
+                    *number = 0.0;
+                }
+            }
+            let (a, b) = (turn(numbers(m, k, 1), a_turned), turn(b, b_turned));
             let start = numbers(m, n, 3);
             let bias: Vec<f32> = (0..m).map(|i| i as f32).collect();
             let (onto, base) = match kind {
@@ -241,7 +261,8 @@ mod tests {
 
     #[test]
     fn reversed_rows_and_more_depth_than_one_go_are_read_right() {
-        let (mut a, b) = (numbers(9, DEPTH + 3, 4), numbers(DEPTH + 3, 5, 5));
+        let (mut a, mut b) = (numbers(9, DEPTH + 3, 4), numbers(DEPTH + 3, 5, 5));
+        b.slice_mut(ndarray::s![100..300, ..]).fill(0.0);
         a.invert_axis(Axis(0));
         a.invert_axis(Axis(1));
         let mut c = vec![0.0; 45];
