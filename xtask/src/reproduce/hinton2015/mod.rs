@@ -31,7 +31,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
     /// Passes over the training set for the teacher, of which there is one
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 240)]
     teacher_epochs: usize,
     /// Passes over the training set for each student; of a transfer set that lacks digits as many more
     /// as make the same number of steps
@@ -41,11 +41,14 @@ pub(crate) struct Args {
     /// fewer passes
     #[arg(long, default_value_t = 80)]
     moved_epochs: usize,
-    /// The temperature of the soft targets
-    #[arg(long, default_value_t = 20.0)]
+    /// The temperature of the soft targets, where the transfer set has all digits
+    #[arg(long, default_value_t = 6.0)]
     temperature: f64,
-    /// The weight of the labels beside them, where the transfer set has all digits
-    #[arg(long, default_value_t = 0.1)]
+    /// The same where it lacks some
+    #[arg(long, default_value_t = 20.0)]
+    missing_temperature: f64,
+    /// The weight of the labels beside the soft targets, where the transfer set has all digits
+    #[arg(long, default_value_t = 0.02)]
     alpha: f64,
 }
 
@@ -56,17 +59,19 @@ enum Transfer {
     /// With copies that are moved as the teacher's images are.
     Moved,
     NoThrees,
+    NoThreesMoved,
     SevensAndEights,
 }
 
 impl Transfer {
-    const EACH: [Self; 4] = [Self::All, Self::Moved, Self::NoThrees, Self::SevensAndEights];
+    const EACH: [Self; 5] =
+        [Self::All, Self::Moved, Self::NoThrees, Self::NoThreesMoved, Self::SevensAndEights];
 
     /// Whether it has images of a digit.
     fn holds(self, label: usize) -> bool {
         match self {
             Self::All | Self::Moved => true,
-            Self::NoThrees => label != 3,
+            Self::NoThrees | Self::NoThreesMoved => label != 3,
             Self::SevensAndEights => [7, 8].contains(&label),
         }
     }
@@ -76,7 +81,11 @@ impl Transfer {
         let labels = train.labels();
         let rows: Vec<usize> = (0..labels.len()).filter(|&row| self.holds(labels[row])).collect();
         let images = train.select(&rows)?;
-        if self == Self::Moved { with_moved_copies(&images) } else { Ok(images) }
+        if self.is_moved() { with_moved_copies(&images) } else { Ok(images) }
+    }
+
+    fn is_moved(self) -> bool {
+        matches!(self, Self::Moved | Self::NoThreesMoved)
     }
 
     fn all_digits(self) -> bool {
@@ -87,7 +96,7 @@ impl Transfer {
     fn biased(self) -> &'static [usize] {
         match self {
             Self::All | Self::Moved => &[],
-            Self::NoThrees => &[3],
+            Self::NoThrees | Self::NoThreesMoved => &[3],
             Self::SevensAndEights => &[7, 8],
         }
     }
@@ -97,6 +106,7 @@ impl Transfer {
             Self::All => "distilled",
             Self::Moved => "distilled with moved copies",
             Self::NoThrees => "distilled without 3s",
+            Self::NoThreesMoved => "distilled without 3s with moved copies",
             Self::SevensAndEights => "distilled from 7s and 8s",
         }
     }
@@ -109,6 +119,7 @@ struct Outcome {
     distilled: f64,
     moved: f64,
     no_threes: Corrected,
+    no_threes_moved: Corrected,
     sevens_and_eights: Corrected,
 }
 
@@ -143,6 +154,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 Transfer::All => outcome.distilled = errors(&student, &test)?,
                 Transfer::Moved => outcome.moved = errors(&student, &test)?,
                 Transfer::NoThrees => outcome.no_threes = corrected(transfer, &student, &test)?,
+                Transfer::NoThreesMoved => {
+                    outcome.no_threes_moved = corrected(transfer, &student, &test)?;
+                }
                 Transfer::SevensAndEights => {
                     outcome.sevens_and_eights = corrected(transfer, &student, &test)?;
                 }

@@ -19,13 +19,13 @@ use crate::{interrupt, output};
 
 const BATCH: usize = 128;
 pub(super) const LEARNING_RATE: f64 = 1e-3;
-/// For transfer sets of all digits, where 0.001 and 0.01 gave more errors.
+/// For transfer sets of all digits or with moved copies, where 0.001 and 0.01 gave more errors.
 pub(super) const DISTILLED_RATE: f64 = 3e-3;
 /// Up to two pixels, as the paper says.
 pub(super) const MOVES: i32 = 2;
 /// Of the paper's teacher it is only known that its weights were constrained.
 pub(super) const MAX_NORM: f64 = 3.5;
-pub(super) const DROPOUT: f64 = 0.3;
+pub(super) const DROPOUT: f64 = 0.5;
 
 pub(super) struct Networks<'a> {
     pub(super) args: &'a Args,
@@ -77,17 +77,19 @@ impl Networks<'_> {
         targets: &SoftTargets<f32>,
         seed: u64,
     ) -> Result<Mlp> {
-        let (alpha, rate) = if transfer.all_digits() {
-            (self.args.alpha, DISTILLED_RATE)
+        let (temperature, alpha) = if transfer.all_digits() {
+            (self.args.temperature, self.args.alpha)
         } else {
-            (0.0, LEARNING_RATE)
+            (self.args.missing_temperature, 0.0)
         };
-        let epochs = match transfer {
-            Transfer::Moved => self.args.moved_epochs,
-            _ => self.args.student_epochs,
+        let rate = if transfer.all_digits() || transfer.is_moved() {
+            DISTILLED_RATE
+        } else {
+            LEARNING_RATE
         };
-        let loss =
-            Distillation::new().with_alpha(alpha)?.with_temperature(self.args.temperature)?;
+        let epochs =
+            if transfer.is_moved() { self.args.moved_epochs } else { self.args.student_epochs };
+        let loss = Distillation::new().with_alpha(alpha)?.with_temperature(temperature)?;
         let mut objective = Distill::new(targets, images.labels(), loss)?;
         let epochs = epochs * self.train.len() / images.len().max(1);
         let fit = Fit::new(epochs.max(1), BATCH)?.with_cosine_schedule();
