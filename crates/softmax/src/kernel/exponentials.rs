@@ -21,9 +21,9 @@ fn is_long<S: Simd, F: Element>(row: &[F]) -> bool {
 /// Writes the exponentials of `row`, times [`Element::fine_scale`], to `out`. NaN, if it is in the row, is
 /// in the sum.
 ///
-/// In a long row, eight vectors at a time are added up before the sum takes them, which spares it most of
-/// its work, and what the rounding of the exponentials took is left out. Both show unless no number is
-/// much larger than the others; else [`exact_sum`] has to follow.
+/// In a long row, four or eight vectors at a time are added up before the sum takes them, which spares it
+/// most of its work, and what the rounding of the exponentials took is left out. Both show unless no number
+/// is much larger than the others; else [`exact_sum`] has to follow.
 #[inline(always)]
 pub(crate) fn exponentials<S: Simd, F: Element>(
     s: S,
@@ -85,31 +85,41 @@ impl<'a, S: Simd, F: Element> Running<'a, S, F> {
         );
     }
 
+    /// As many vectors at a time as registers hold: what takes no table needs more of them for each.
+    #[inline(always)]
+    fn long(&mut self, s: S, row: &[F], out: Option<&mut [F]>) {
+        if F::sixteenths(s, self.largest).is_some() {
+            self.groups::<8>(s, row, out);
+        } else {
+            self.groups::<4>(s, row, out);
+        }
+    }
+
     /// The last vectors lie partly over those before them.
     #[inline(always)]
-    fn long(&mut self, s: S, row: &[F], mut out: Option<&mut [F]>) {
-        let eights = F::vectors::<S>(row).0.as_chunks::<8>().0;
-        // Two loops, as a test in one costs a fiftieth.
+    fn groups<const N: usize>(&mut self, s: S, row: &[F], mut out: Option<&mut [F]>) {
+        let groups = F::vectors::<S>(row).0.as_chunks::<N>().0;
+        // Two loops, as a test in one costs a thirtieth.
         match &mut out {
             Some(out) => {
-                let out = F::vectors_mut::<S>(out).0.as_chunks_mut::<8>().0;
-                for (&eight, out) in eights.iter().zip(out) {
-                    *out = self.exps(s, eight);
+                let out = F::vectors_mut::<S>(out).0.as_chunks_mut::<N>().0;
+                for (&group, out) in groups.iter().zip(out) {
+                    *out = self.exps(s, group);
                     self.add(s, *out);
                 }
             }
             None => {
-                for &eight in eights {
-                    let exps = self.exps(s, eight);
+                for &group in groups {
+                    let exps = self.exps(s, group);
                     self.add(s, exps);
                 }
             }
         }
         let lanes = F::lanes::<S>();
-        match row.len() % (8 * lanes) {
+        match row.len() % (N * lanes) {
             0 => {}
             left if left <= 4 * lanes => self.last::<4>(s, row, left, out),
-            left => self.last::<8>(s, row, left, out),
+            left => self.last::<N>(s, row, left, out),
         }
     }
 
