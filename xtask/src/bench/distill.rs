@@ -76,7 +76,9 @@ fn train(blank: bool) -> Result<Work> {
     let mut inputs = work::values(0, (ROWS, STUDENT.widths[0]), |value| value);
     if blank {
         for ((image, pixel), value) in inputs.indexed_iter_mut() {
-            *value *= f32::from(u8::from(is_inked(image, pixel)));
+            if !is_inked(image, pixel) {
+                *value = 0.0;
+            }
         }
     }
     let targets = SoftTargets::from_logits(work::values(100, (ROWS, 10), |value| 8.0 * value))?;

@@ -31,7 +31,7 @@ use reflux_softmax::Real;
 use reflux_softmax::simd::{Path, Scratch, Simd, WithSimd};
 
 pub(crate) use pack::panel_width;
-use pack::{Copy, Pack, PanelWidth, Panels, list_all, list_len};
+use pack::{CopyPanels, Pack, PanelWidth, Panels, list_all, list_len};
 use tile::{Panel, tile};
 pub(crate) use vector::{dot_product, matrix_vector};
 
@@ -86,7 +86,7 @@ pub(crate) fn pack<F: Real>(b: ArrayView2<'_, F>) -> Vec<F> {
     let (path, (depth, n)) = (Path::best(), b.dim());
     let width = path.run(PanelWidth(n, PhantomData::<F>));
     let mut memory = vec![F::zero(); n.div_ceil(width) * depth * width];
-    path.run(Copy { from: b, memory: &mut memory });
+    path.run(CopyPanels { from: b, memory: &mut memory });
     memory
 }
 

@@ -84,7 +84,7 @@ impl<'a, F: Real> WithSimd for Pack<'a, F> {
             list_all(depth, &mut lists[..list_len(depth)]);
             return Panels::whole(panel, lists);
         }
-        Copy { from, memory }.with_simd(s);
+        CopyPanels { from, memory }.with_simd(s);
         for (index, list) in lists.chunks_exact_mut(list_len(depth)).enumerate() {
             let start = index * depth * width;
             let panel = &mut memory[start..start + depth * width];
@@ -117,12 +117,12 @@ fn leave_out_zeros<S: Simd, F: Real, const VECTORS: usize>(panel: &mut [F], list
 }
 
 /// Copies `from` `[k, n]` to panels at the start of `memory`.
-pub(super) struct Copy<'a, F> {
+pub(super) struct CopyPanels<'a, F> {
     pub(super) from: ArrayView2<'a, F>,
     pub(super) memory: &'a mut [F],
 }
 
-impl<F: Real> WithSimd for Copy<'_, F> {
+impl<F: Real> WithSimd for CopyPanels<'_, F> {
     type Output = ();
 
     #[inline(always)]
