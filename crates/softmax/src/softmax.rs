@@ -186,6 +186,7 @@ mod tests {
 
     use super::*;
     use crate::Error;
+    use crate::kernel::Path;
 
     fn random(rows: usize, classes: usize, spread: f64) -> Array2<f32> {
         let rng = &mut Xoshiro256PlusPlus::seed_from_u64(1);
@@ -246,6 +247,36 @@ mod tests {
         softmax_inplace(&mut inplace, Axis(1), 2.0).unwrap();
         assert_eq!(into, inplace);
         assert!(into.rows().into_iter().zip(&expected).all(|(a, b)| a == b));
+    }
+
+    #[test]
+    fn long_rows_side_by_side_are_what_each_is_alone() {
+        let mut logits = random(9, 1003, 10.0);
+        logits[(1, 900)] = 90.0; // far above what the first vector lets guess
+        logits.row_mut(3).mapv_inplace(|x| x * 1e30); // has to be centred
+        logits.slice_mut(s![5, ..1002]).fill(f32::NEG_INFINITY);
+        logits.slice_mut(s![6, ..100]).fill(f32::NEG_INFINITY);
+        logits.row_mut(8).mapv_inplace(|x| x * -1e30);
+        let wide = logits.mapv(f64::from);
+        Path::each(|| {
+            for temperature in [1.0, 0.4] {
+                let together = softmax(&logits, Axis(1), temperature).unwrap();
+                for (x, p) in logits.rows().into_iter().zip(together.rows()) {
+                    assert_eq!(softmax(&x, Axis(0), temperature).unwrap(), p);
+                }
+                let temperature = f64::from(temperature);
+                let together = softmax(&wide, Axis(1), temperature).unwrap();
+                for (x, p) in wide.rows().into_iter().zip(together.rows()) {
+                    assert_eq!(softmax(&x, Axis(0), temperature).unwrap(), p);
+                }
+            }
+        });
+        // More than stays in the caches.
+        let logits = random(1200, 1000, 10.0);
+        let together = softmax(&logits, Axis(1), 1.0).unwrap();
+        for (x, p) in logits.rows().into_iter().zip(together.rows()) {
+            assert_eq!(softmax(&x, Axis(0), 1.0).unwrap(), p);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Softmax, log-softmax and logsumexp of one row.
 
 use crate::kernel::{
-    Element, Shift, Simd, Sum, Total, exact_sum, exponentials, map, map_aligned, rough_sum,
-    update_aligned,
+    Element, Factor, Scaling, Shift, Simd, Sum, Total, WithSimd, exact_sum, exponentials,
+    long_exponentials, map, map_aligned, rough_sum, two_parts, update_aligned,
 };
 use crate::temperature::{Temperature, maximum};
 
@@ -51,6 +51,36 @@ pub(crate) fn normalise<S: Simd, F: Element>(
     Ok(())
 }
 
+/// Softmax of long rows. Side by side, each is scaled while the exponentials of the next are computed: the
+/// one is mostly reading and writing, the other mostly arithmetic.
+#[inline(always)]
+pub(crate) fn long_softmax<S: Simd, F: Element>(
+    s: S,
+    temperature: &Temperature<F>,
+    classes: usize,
+    side_by_side: bool,
+    rows: &[F],
+    out: &mut [F],
+) -> Result<(), Unfit> {
+    let mut last = None;
+    for (row, out) in rows.chunks_exact(classes).zip(out.chunks_exact_mut(classes)) {
+        let sum = exponential_sum(
+            s,
+            temperature,
+            row,
+            out,
+            #[inline(always)]
+            |shift, out| long_exponentials(s, shift, row, out, last.take()),
+        )?;
+        let this = Scaling::new(s, out, 1.0 / sum);
+        // The last is still there if this row had to be centred.
+        let now = if side_by_side { last.replace(this) } else { Some(this) };
+        now.into_iter().for_each(|row| row.finish(s));
+    }
+    last.into_iter().for_each(|last| last.finish(s));
+    Ok(())
+}
+
 /// What is to be known of a row before its results can be written: for the softmax, whose
 /// exponentials are then in `out`, their sum; for the other, its logarithm. NaN where the results have
 /// been written.
@@ -63,13 +93,16 @@ fn begin<S: Simd, F: Element>(
     out: &mut [F],
 ) -> Result<f64, Unfit> {
     let sum = match form {
-        Form::Softmax => match written(s, temperature, row, out) {
-            Some(summed) => summed.refined(s, out),
-            None => {
-                let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
-                written(s, &temperature, &centred, out).ok_or(Unfit)?.refined(s, out)
-            }
-        },
+        Form::Softmax => {
+            return exponential_sum(
+                s,
+                temperature,
+                row,
+                out,
+                #[inline(always)]
+                |shift, out| exponentials(s, shift, row, out),
+            );
+        }
         Form::LogSoftmax => match log_sum(s, temperature, row) {
             Some(log_sum) => log_sum,
             None => {
@@ -83,6 +116,52 @@ fn begin<S: Simd, F: Element>(
         },
     };
     if sum.is_finite() { Ok(sum) } else { Err(Unfit) }
+}
+
+/// Writes the exponentials of a row, times [`Element::fine_scale`], to `out`: their sum.
+#[inline(always)]
+fn exponential_sum<S: Simd, F: Element>(
+    s: S,
+    temperature: &Temperature<F>,
+    row: &[F],
+    out: &mut [F],
+    mut exponentials: impl FnMut(&Shift<F>, &mut [F]) -> Total<F>,
+) -> Result<f64, Unfit> {
+    let summed = shifted(
+        temperature,
+        temperature.guess(s, row),
+        #[inline(always)]
+        |shift| exponentials(shift, out),
+    );
+    let sum = match summed {
+        Some(summed) => summed.refined(s, out),
+        None => s.vectorize(Centred { temperature, row, out })?,
+    };
+    if sum.is_finite() { Ok(sum) } else { Err(Unfit) }
+}
+
+/// A row that has to be centred. It is compiled apart from the others, which are faster for it.
+struct Centred<'a, F> {
+    temperature: &'a Temperature<F>,
+    row: &'a [F],
+    out: &'a mut [F],
+}
+
+impl<F: Element> WithSimd for Centred<'_, F> {
+    type Output = Result<f64, Unfit>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, s: S) -> Self::Output {
+        let Self { temperature, row, out } = self;
+        let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
+        let summed = shifted(
+            &temperature,
+            temperature.shift(F::default()),
+            #[inline(always)]
+            |shift| exponentials(s, shift, &centred, out),
+        );
+        Ok(summed.ok_or(Unfit)?.sum)
+    }
 }
 
 #[inline(always)]
@@ -138,31 +217,13 @@ impl<F: Element> Summed<F> {
     }
 }
 
-/// Writes the exponentials of a row, times [`Element::fine_scale`], to `out`, and sums them roughly.
-#[inline(always)]
-fn written<S: Simd, F: Element>(
-    s: S,
-    temperature: &Temperature<F>,
-    row: &[F],
-    out: &mut [F],
-) -> Option<Summed<F>> {
-    shifted(
-        s,
-        temperature,
-        row,
-        #[inline(always)]
-        |shift| exponentials(s, shift, row, out),
-    )
-}
-
 /// `log Σ exp(x_i/T)`, not finite if NaN is in the row. `None` asks for the row to be centred.
 #[inline(always)]
 fn log_sum<S: Simd, F: Element>(s: S, temperature: &Temperature<F>, row: &[F]) -> Option<f64> {
     let mut is_rough = false;
     let Summed { shift, max, sum } = shifted(
-        s,
         temperature,
-        row,
+        temperature.guess(s, row),
         #[inline(always)]
         |shift| {
             // Where no class stands out among many, the logarithm does not show what a rough sum lacks.
@@ -204,13 +265,12 @@ fn exact_total<S: Simd, F: Element>(s: S, shift: &Shift<F>, row: &[F]) -> Total<
 /// What `total` gives for a shift that fits the row. NaN, if it is in the row, is in the sum. `None` asks
 /// for the row to be centred.
 #[inline(always)]
-fn shifted<S: Simd, F: Element>(
-    s: S,
+fn shifted<F: Element>(
     temperature: &Temperature<F>,
-    row: &[F],
+    guess: Option<Shift<F>>,
     mut total: impl FnMut(&Shift<F>) -> Total<F>,
 ) -> Option<Summed<F>> {
-    let mut shift = temperature.guess(s, row)?;
+    let mut shift = guess?;
     loop {
         let Total { sum, max } = total(&shift);
         if shift.holds(max, 0) || max.widen().is_nan() {
@@ -223,21 +283,14 @@ fn shifted<S: Simd, F: Element>(
 /// Multiplies a row by a factor that is known to more than the row's precision.
 #[inline(always)]
 fn scale<S: Simd, F: Element>(s: S, row: &mut [F], factor: f64) {
-    let (high, low) = two_parts::<S, F>(s, factor);
+    let factor = Factor::<S, F>::new(s, factor);
     update_aligned(
         s,
         row,
         [],
         #[inline(always)]
-        |x, []| F::fused(s, x, high, F::mul(s, x, low)),
+        |x, []| factor.times(s, x),
     );
-}
-
-/// A number as the sum of two.
-#[inline(always)]
-fn two_parts<S: Simd, F: Element>(s: S, x: f64) -> (F::V<S>, F::V<S>) {
-    let high = F::narrow(x);
-    (F::splat(s, high), F::splat(s, F::narrow(x - high.widen())))
 }
 
 /// `x·factor + summand`, to `out`. Both are known to more than the row's precision, because what

@@ -39,6 +39,22 @@ impl<F: Element> Base<F> {
     }
 }
 
+/// Logits of which [`Shift::begin`] has found the powers of two: k is in the lowest bits of `y`.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun<V> {
+    x: V,
+    y: V,
+    minus_k: V,
+}
+
+/// Exponentials that lack the polynomial.
+#[derive(Clone, Copy)]
+pub(crate) struct Reduced<V> {
+    f: V,
+    /// The power of two; where [`Element::sixteenths`] gives nothing, what [`Element::scale`] takes for it.
+    power: V,
+}
+
 /// A [`Base`] and the integer that is taken off every exponent of a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shift<F> {
@@ -114,51 +130,49 @@ impl<F: Element> Shift<F> {
     /// [`Shift::exp`] times [`Element::fine_scale`], and what the last rounding took from it.
     #[inline(always)]
     pub(crate) fn exp_and_lost<S: Simd>(&self, s: S, x: F::V<S>) -> [F::V<S>; 2] {
-        let x = F::at_least(s, F::splat(s, self.floor), x);
-        let (y, f) = self.reduced(s, x, self.fine_magic);
-        if let Some(power) = F::sixteenths(s, y) {
+        let reduced = self.reduce(s, self.begin(s, x));
+        let exp = self.finish(s, reduced);
+        let Reduced { f, power } = reduced;
+        if F::sixteenths(s, x).is_some() {
             let (pf, q) = (F::mul(s, power, f), polynomial::<S, F>(s, F::EXP2_NEAR, f));
-            let exp = F::fused(s, pf, q, power);
             return [exp, F::fused(s, pf, q, F::sub(s, power, exp))];
         }
-        let (one, (y, f)) = (F::splat(s, F::narrow(1.0)), self.reduced(s, x, self.magic));
+        let one = F::splat(s, F::narrow(1.0));
         let q = polynomial::<S, F>(s, &F::EXP2[..F::EXP2.len() - 1], f);
-        let power = F::fused(s, q, f, one);
-        let lost = F::fused(s, q, f, F::sub(s, one, power));
-        [F::scale(s, power, y), F::mul(s, lost, F::scale(s, one, y))]
+        let lost = F::fused(s, q, f, F::sub(s, one, F::fused(s, q, f, one)));
+        [exp, F::mul(s, lost, F::scale(s, one, power))]
     }
 
-    /// The first of the same, of several vectors: step by step side by side, as a processor does not look
-    /// so far ahead that it would find the next vector's steps behind all of this one's.
+    /// The first of three parts of the exponential that [`Shift::exp_and_lost`] gives, too. Between them a
+    /// processor can be given other things to do.
     #[inline(always)]
-    pub(crate) fn exps<S: Simd, const N: usize>(&self, s: S, mut x: [F::V<S>; N]) -> [F::V<S>; N] {
-        if F::sixteenths(s, x[0]).is_none() {
-            for x in &mut x {
-                [*x, _] = self.exp_and_lost(s, *x);
-            }
-            return x;
+    pub(crate) fn begin<S: Simd>(&self, s: S, x: F::V<S>) -> Begun<F::V<S>> {
+        let is_fine = F::sixteenths(s, x).is_some();
+        let magic = F::splat(s, if is_fine { self.fine_magic } else { self.magic });
+        let x = F::at_least(s, F::splat(s, self.floor), x);
+        let (y, minus_k) = rounded::<S, F>(s, x, self.base.high, magic);
+        Begun { x, y, minus_k }
+    }
+
+    /// The second.
+    #[inline(always)]
+    pub(crate) fn reduce<S: Simd>(&self, s: S, begun: Begun<F::V<S>>) -> Reduced<F::V<S>> {
+        let Begun { x, y, minus_k } = begun;
+        let f = left_over::<S, F>(s, x, [self.base.high, self.base.low], minus_k);
+        Reduced { f, power: F::sixteenths(s, y).unwrap_or(y) }
+    }
+
+    /// The third.
+    #[inline(always)]
+    pub(crate) fn finish<S: Simd>(&self, s: S, reduced: Reduced<F::V<S>>) -> F::V<S> {
+        let Reduced { f, power } = reduced;
+        if F::sixteenths(s, f).is_some() {
+            let (pf, q) = (F::mul(s, power, f), polynomial::<S, F>(s, F::EXP2_NEAR, f));
+            return F::fused(s, pf, q, power);
         }
-        let floor = F::splat(s, self.floor);
-        let (mut powers, mut f) = (x, x);
-        for n in 0..N {
-            x[n] = F::at_least(s, floor, x[n]);
-        }
-        for n in 0..N {
-            (powers[n], f[n]) = self.reduced(s, x[n], self.fine_magic);
-        }
-        for n in 0..N {
-            powers[n] = F::sixteenths(s, powers[n]).unwrap_or(powers[n]);
-        }
-        for n in 0..N {
-            x[n] = polynomial::<S, F>(s, F::EXP2_NEAR, f[n]);
-        }
-        for n in 0..N {
-            f[n] = F::mul(s, powers[n], f[n]);
-        }
-        for n in 0..N {
-            x[n] = F::fused(s, f[n], x[n], powers[n]);
-        }
-        x
+        let one = F::splat(s, F::narrow(1.0));
+        let q = polynomial::<S, F>(s, &F::EXP2[..F::EXP2.len() - 1], f);
+        F::scale(s, F::fused(s, q, f, one), power)
     }
 
     #[inline(always)]
@@ -186,10 +200,10 @@ impl<F: Element> Shift<F> {
         self.exponent(max) + F::BIAS + 4.0 > whole
     }
 
-    /// [`reduce`] for this base.
+    /// [`take_apart`] for this base.
     #[inline(always)]
     fn reduced<S: Simd>(&self, s: S, x: F::V<S>, magic: F) -> (F::V<S>, F::V<S>) {
-        reduce::<S, F>(s, x, [self.base.high, self.base.low], magic)
+        take_apart::<S, F>(s, x, [self.base.high, self.base.low], magic)
     }
 
     /// `log Σ exp((x_i − at)/T)`, from the sum of the exponentials.
@@ -243,23 +257,39 @@ pub fn exp<S: Simd, F: Element>(s: S, x: F::V<S>) -> F::V<S> {
     let x = F::at_least(s, F::splat(s, F::narrow(-limit)), x);
     let limit = F::splat(s, F::narrow(limit));
     let x = F::where_less(s, limit, x, limit, x);
-    let (y, f) = reduce::<S, F>(s, x, [high, low], F::MAGIC);
+    let (y, f) = take_apart::<S, F>(s, x, [high, low], F::MAGIC);
     F::scale(s, polynomial::<S, F>(s, F::EXP2, f), y)
 }
 
 /// `x·(high + low)`, taken apart: the first has its nearest multiple of the last place of `magic`, in its
 /// lowest bits, the second is what is left.
 #[inline(always)]
-fn reduce<S: Simd, F: Element>(
+fn take_apart<S: Simd, F: Element>(
     s: S,
     x: F::V<S>,
     [high, low]: [F; 2],
     magic: F,
 ) -> (F::V<S>, F::V<S>) {
-    let (high, low, magic) = (F::splat(s, high), F::splat(s, low), F::splat(s, magic));
-    let y = F::fused(s, x, high, magic);
-    let minus_k = F::sub(s, magic, y);
-    (y, F::fused(s, x, low, F::fused(s, x, high, minus_k)))
+    let (y, minus_k) = rounded::<S, F>(s, x, high, F::splat(s, magic));
+    (y, left_over::<S, F>(s, x, [high, low], minus_k))
+}
+
+/// The nearest multiple k of the last place of `magic` to `x·high`: in the lowest bits of the first, and −k.
+#[inline(always)]
+fn rounded<S: Simd, F: Element>(s: S, x: F::V<S>, high: F, magic: F::V<S>) -> (F::V<S>, F::V<S>) {
+    let y = F::fused(s, x, F::splat(s, high), magic);
+    (y, F::sub(s, magic, y))
+}
+
+/// `x·(high + low) − k`
+#[inline(always)]
+fn left_over<S: Simd, F: Element>(
+    s: S,
+    x: F::V<S>,
+    [high, low]: [F; 2],
+    minus_k: F::V<S>,
+) -> F::V<S> {
+    F::fused(s, x, F::splat(s, low), F::fused(s, x, F::splat(s, high), minus_k))
 }
 
 /// Horner's rule, the highest coefficient first.

@@ -19,16 +19,21 @@ mod floats;
 mod logarithm;
 mod path;
 mod row;
+mod scaling;
+mod stages;
 mod sum;
 
 pub use element::Element;
 pub use exponential::exp;
 pub(crate) use exponential::{Base, Shift, cooled};
-pub(crate) use exponentials::{Total, exact_sum, exponentials, rough_sum};
+pub(crate) use exponentials::{
+    Total, exact_sum, exponentials, is_long, long_exponentials, rough_sum,
+};
 pub(crate) use logarithm::ln_1p;
 pub use path::{Path, WithSimd};
 pub use pulp::Simd;
 pub(crate) use row::{map, map_aligned, map_into, update_aligned};
+pub(crate) use scaling::{Factor, Scaling, two_parts};
 pub(crate) use sum::Sum;
 
 #[cfg(test)]
