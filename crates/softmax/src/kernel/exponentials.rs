@@ -74,10 +74,10 @@ pub(crate) fn long_exponentials<S: Simd, F: Element>(
                     entering,
                     #[inline(always)]
                     |at, exps| {
-                        place[at..at + PAIR].copy_from_slice(&exps);
                         for x in &mut scaled[at..at + PAIR] {
                             *x = factor.times(s, *x);
                         }
+                        place[at..at + PAIR].copy_from_slice(&exps);
                     },
                 );
             }
