@@ -7,8 +7,9 @@ use ndarray::{ArrayRef, Axis, Dimension, RemoveAxis};
 use rayon::prelude::*;
 
 use crate::kernel::{Path, Simd, WithSimd, is_long};
+use crate::log_sum::logsumexp;
 use crate::row::check_row;
-use crate::softmax_row::{Form, Unfit, logsumexp, long_softmax, normalise};
+use crate::softmax_row::{Form, Unfit, long_softmax, normalise};
 use crate::temperature::Temperature;
 use crate::tiles::for_each_row;
 use crate::{Error, Real, Result};

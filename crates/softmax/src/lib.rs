@@ -20,6 +20,7 @@ mod accuracy;
 mod error;
 mod kernel;
 mod lanes;
+mod log_sum;
 mod loss;
 mod real;
 mod row;
@@ -28,6 +29,7 @@ mod scratch;
 pub mod simd;
 mod softmax;
 mod softmax_row;
+mod summed;
 mod temperature;
 mod tiles;
 

@@ -1,9 +1,11 @@
-//! Softmax, log-softmax and logsumexp of one row.
+//! Softmax and log-softmax of rows.
 
 use crate::kernel::{
-    Element, Factor, Scaling, Shift, Simd, Sum, Total, WithSimd, exact_sum, exponentials,
-    long_exponentials, map, map_aligned, rough_sum, two_parts, update_aligned,
+    Element, Factor, Scaling, Shift, Simd, Total, WithSimd, exact_sum, exponentials,
+    long_exponentials, map_aligned, two_parts, update_aligned,
 };
+use crate::log_sum::{centred_log_sum, log_sum};
+use crate::summed::{Summed, centre, shifted};
 use crate::temperature::{Temperature, maximum};
 
 /// The row cannot be computed with: it has NaN or +∞ in it, or nothing but −∞.
@@ -164,45 +166,6 @@ impl<F: Element> WithSimd for Centred<'_, F> {
     }
 }
 
-#[inline(always)]
-fn finish<S: Simd, F: Element>(
-    s: S,
-    form: Form,
-    temperature: &Temperature<F>,
-    row: &[F],
-    out: &mut [F],
-    sum: f64,
-) {
-    match form {
-        Form::Softmax => scale(s, out, 1.0 / sum),
-        Form::LogSoftmax => affine(s, row, out, 1.0 / temperature.value(), -sum),
-    }
-}
-
-/// `T · log Σ exp(x_i/T)`, which tends to the largest logit as T tends to 0.
-#[inline(always)]
-pub(crate) fn logsumexp<S: Simd, F: Element>(
-    s: S,
-    temperature: &Temperature<F>,
-    row: &[F],
-) -> Result<f64, Unfit> {
-    match log_sum(s, temperature, row) {
-        Some(log_sum) if log_sum.is_finite() => Ok(temperature.value() * log_sum),
-        Some(_) => Err(Unfit),
-        None => {
-            let log_sum = centred_log_sum(s, temperature, row)?;
-            Ok(maximum(row).widen() + temperature.value() * log_sum)
-        }
-    }
-}
-
-/// A row whose exponentials have been summed.
-struct Summed<F> {
-    shift: Shift<F>,
-    max: F,
-    sum: f64,
-}
-
 impl<F: Element> Summed<F> {
     /// The sum of a softmax's exponentials. Where one class of many has much of it, the rounding of its
     /// exponential and of the sum are not lost among those of others, so they are taken out.
@@ -217,66 +180,18 @@ impl<F: Element> Summed<F> {
     }
 }
 
-/// `log Σ exp(x_i/T)`, not finite if NaN is in the row. `None` asks for the row to be centred.
 #[inline(always)]
-fn log_sum<S: Simd, F: Element>(s: S, temperature: &Temperature<F>, row: &[F]) -> Option<f64> {
-    let mut is_rough = false;
-    let Summed { shift, max, sum } = shifted(
-        temperature,
-        temperature.guess(s, row),
-        #[inline(always)]
-        |shift| {
-            // Where no class stands out among many, the logarithm does not show what a rough sum lacks.
-            let rough =
-                rough_sum(s, shift, row).filter(|total| !shift.stands_out(total.max, total.sum));
-            is_rough = rough.is_some();
-            match rough {
-                Some(total) => total,
-                None => exact_total(s, shift, row),
-            }
-        },
-    )?;
-    let from_shift = if is_rough {
-        shift.log_sum(sum / F::fine_scale(s))
-    } else {
-        let own = F::reduce_max(s, shift.exp(s, F::splat(s, max))).widen();
-        shift.exact_log_sum(sum, max, own)
-    };
-    Some(shift.at().widen() / temperature.value() + from_shift)
-}
-
-/// Sums the exponentials of a row.
-#[inline(always)]
-fn exact_total<S: Simd, F: Element>(s: S, shift: &Shift<F>, row: &[F]) -> Total<F> {
-    let (mut sum, mut largest) = (Sum::<S, F>::new(s), F::splat(s, F::MASKED));
-    map(
-        s,
-        [row],
-        [F::MASKED],
-        #[inline(always)]
-        |[x]| {
-            largest = F::max(s, largest, x);
-            sum.add(s, shift.exp(s, x));
-        },
-    );
-    Total { sum: sum.total(s), max: F::reduce_max(s, largest) }
-}
-
-/// What `total` gives for a shift that fits the row. NaN, if it is in the row, is in the sum. `None` asks
-/// for the row to be centred.
-#[inline(always)]
-fn shifted<F: Element>(
+fn finish<S: Simd, F: Element>(
+    s: S,
+    form: Form,
     temperature: &Temperature<F>,
-    guess: Option<Shift<F>>,
-    mut total: impl FnMut(&Shift<F>) -> Total<F>,
-) -> Option<Summed<F>> {
-    let mut shift = guess?;
-    loop {
-        let Total { sum, max } = total(&shift);
-        if shift.holds(max, 0) || max.widen().is_nan() {
-            return Some(Summed { shift, max, sum });
-        }
-        shift = temperature.shift(max)?;
+    row: &[F],
+    out: &mut [F],
+    sum: f64,
+) {
+    match form {
+        Form::Softmax => scale(s, out, 1.0 / sum),
+        Form::LogSoftmax => affine(s, row, out, 1.0 / temperature.value(), -sum),
     }
 }
 
@@ -312,27 +227,4 @@ fn affine<S: Simd, F: Element>(s: S, row: &[F], out: &mut [F], factor: f64, summ
             F::min(s, F::add(s, high, low), zero)
         },
     );
-}
-
-/// A copy of a row that the kernels can do. Rare enough to allocate.
-#[cold]
-fn centre<F: Element>(temperature: &Temperature<F>, row: &[F]) -> Result<Vec<F>, Unfit> {
-    let max = maximum(row);
-    if !max.widen().is_finite() || row.iter().any(|x| x.widen().is_nan()) {
-        return Err(Unfit);
-    }
-    let mut centred = row.to_vec();
-    temperature.centre(&mut centred, max);
-    Ok(centred)
-}
-
-/// `log Σ exp((x_i − max)/T)`
-#[inline(always)]
-fn centred_log_sum<S: Simd, F: Element>(
-    s: S,
-    temperature: &Temperature<F>,
-    row: &[F],
-) -> Result<f64, Unfit> {
-    let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
-    log_sum(s, &temperature, &centred).ok_or(Unfit)
 }
