@@ -20,8 +20,7 @@ use crate::{Error, Real, Result};
 const PARALLEL_ELEMENTS: usize = 1 << 16;
 
 /// So many bytes of logits and results stay in a processor's caches. Of more, each row is finished before the
-/// next is begun, which takes a quarter less: what is written to two places in turns, and not line after line,
-/// is read from memory before.
+/// next is begun: from memory, three sequences at once take a third longer than two (measured on Zen 4).
 const CACHED: usize = 8 << 20;
 
 /// Whether so many numbers are worth sharing between threads.

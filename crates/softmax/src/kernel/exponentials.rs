@@ -99,7 +99,7 @@ pub(crate) fn long_exponentials<S: Simd, F: Element>(
         row,
         entering.len(),
         #[inline(always)]
-        |at, exps| F::vectors_mut::<S>(&mut out[at..]).0[..PAIR].copy_from_slice(&exps),
+        |at, exps| F::vectors_mut::<S>(&mut out[at..]).0[..exps.len()].copy_from_slice(exps),
     )
 }
 

@@ -65,36 +65,41 @@ impl<'a, S: Simd, F: Element> Stages<'a, S, F> {
         self.sum.add_rounded(s, sum::<S, F, _>(s, sums));
     }
 
-    /// Does what is left of the row after so many groups, the last pair of which may lie partly over the one
-    /// before. Calls `f` with each pair of exponentials and where in the row it begins.
+    /// Does what is left of the row after so many groups, whose last vector may lie partly over the one
+    /// before. Calls `f` with the exponentials and where in the row they begin.
     #[inline(always)]
     pub(super) fn rest(
         mut self,
         s: S,
         row: &[F],
         groups: usize,
-        mut f: impl FnMut(usize, Vectors<S, F, PAIR>),
+        mut f: impl FnMut(usize, &[F::V<S>]),
     ) -> Total<F> {
         let lanes = F::lanes::<S>();
-        let (step, last) = (PAIR * lanes, row.len() - PAIR * lanes);
+        let step = PAIR * lanes;
         let mut at = groups * GROUP * lanes;
-        while at + 2 * step < row.len() {
-            let entering = &row[(at + 2 * step).min(last)..];
-            let exps = self.advance(s, F::vectors::<S>(entering).0.as_chunks().0[0]);
+        while at + 3 * step <= row.len() {
+            let entering = F::vectors::<S>(&row[at + 2 * step..]).0.as_chunks().0[0];
+            let exps = self.advance(s, entering);
             self.sum.add_rounded(s, sum::<S, F, _>(s, exps));
-            f(at, exps);
+            f(at, &exps);
             at += step;
         }
-        let exps = finish(s, self.shift, self.reduced);
-        self.sum.add_rounded(s, sum::<S, F, _>(s, exps));
-        f(at, exps);
-        let mut exps = finish(s, self.shift, reduce(s, self.shift, self.begun));
-        f(last, exps);
-        let new = (row.len() - 1) % step + 1;
-        for n in 0..PAIR {
-            let new = (new + (n + 1) * lanes).saturating_sub(step).min(lanes);
-            exps[n] = F::keep_last(s, exps[n], new);
+        let left = row.len() - at - 2 * step;
+        for n in 0..left.div_ceil(lanes) {
+            let begin = row.len() - (n + 1) * lanes;
+            let x = F::vectors::<S>(&row[begin..]).0[0];
+            self.largest = F::max(s, self.largest, x);
+            let exp = self.shift.finish(s, self.shift.reduce(s, self.shift.begin(s, x)));
+            f(begin, &[exp]);
+            let new = (left - n * lanes).min(lanes);
+            self.sum.add_rounded(s, F::keep_last(s, exp, new));
         }
+        let exps = finish(s, self.shift, self.reduced);
+        f(at, &exps);
+        self.sum.add_rounded(s, sum::<S, F, _>(s, exps));
+        let exps = finish(s, self.shift, reduce(s, self.shift, self.begun));
+        f(at + step, &exps);
         self.sum.add_rounded(s, sum::<S, F, _>(s, exps));
         Total { sum: self.sum.total(s), max: F::reduce_max(s, self.largest) }
     }
