@@ -4,7 +4,6 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use serde::Serialize;
 
 use super::case::{Case, Point, Work};
 use super::peer::{Peer, Prepared};
@@ -12,8 +11,8 @@ use super::peer::{Peer, Prepared};
 /// A repetition calls the work as often as fits into this.
 const REPETITION: Duration = Duration::from_millis(5);
 
-/// The result of one case on so many threads, as it is written to JSON.
-#[derive(Debug, Serialize)]
+/// The result of one case on so many threads.
+#[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) group: &'static str,
     pub(crate) name: String,
@@ -23,20 +22,16 @@ pub(crate) struct Row {
     /// What each peer took for the same.
     pub(crate) peers: Vec<Theirs>,
     /// Our time for each of the items that a call works on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ours_per_item_ns: Option<f64>,
-    #[serde(skip)]
     pub(crate) point: Option<Point>,
     /// For work on large arrays: what part of the speed of a plain copy it reaches.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) of_bandwidth: Option<f64>,
     /// For work bound by arithmetic: our billions of multiplications and additions a second.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gflops: Option<f64>,
 }
 
 /// The result of one case at a peer's.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Theirs {
     /// The peer's name and version.
     pub(crate) peer: String,
@@ -45,7 +40,6 @@ pub(crate) struct Theirs {
     /// Their time over ours.
     pub(crate) ratio: Option<f64>,
     /// Why it cannot.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unavailable: Option<String>,
 }
 

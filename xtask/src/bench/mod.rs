@@ -2,13 +2,15 @@
 //! the same run.
 //!
 //! A group of benchmarks is a file here that makes [`Case`]s and names its peers, programs in
-//! `xtask/peers`. `measure.rs` times, `peer.rs` talks to peers, `table.rs` prints.
+//! `xtask/peers`. `measure.rs` times, `peer.rs` talks to peers, `table.rs` prints, `json.rs` has what
+//! `--json` writes.
 
 mod case;
 mod core;
 mod distill;
 mod dqn;
 mod envs;
+mod json;
 mod measure;
 mod nn;
 mod peer;
@@ -72,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         rows.extend(run_group(args, group, &cases)?);
     }
     if let Some(file) = &args.json {
-        output::write(file, &serde_json::to_string_pretty(&rows)?)?;
+        output::write(file, &serde_json::to_string_pretty(&json::entries(&rows))?)?;
         println!("written to {}", file.display());
     }
     Ok(())

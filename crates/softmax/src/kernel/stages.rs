@@ -87,11 +87,11 @@ impl<'a, S: Simd, F: Element> Stages<'a, S, F> {
         }
         let left = row.len() - at - 2 * step;
         for n in 0..left.div_ceil(lanes) {
-            let begin = row.len() - (n + 1) * lanes;
-            let x = F::vectors::<S>(&row[begin..]).0[0];
+            let from = row.len() - (n + 1) * lanes;
+            let x = F::vectors::<S>(&row[from..]).0[0];
             self.largest = F::max(s, self.largest, x);
             let exp = self.shift.finish(s, self.shift.reduce(s, self.shift.begin(s, x)));
-            f(begin, &[exp]);
+            f(from, &[exp]);
             let new = (left - n * lanes).min(lanes);
             self.sum.add_rounded(s, F::keep_last(s, exp, new));
         }
