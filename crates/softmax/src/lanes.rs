@@ -6,7 +6,7 @@ use ndarray::{ArrayRef, Axis, Dimension, RemoveAxis};
 #[cfg(feature = "rayon")]
 use rayon::prelude::*;
 
-use crate::kernel::{Path, Simd, WithSimd, is_long};
+use crate::kernel::{Element, Path, Simd, WithSimd, is_long};
 use crate::log_sum::logsumexp;
 use crate::row::check_row;
 use crate::softmax_row::{Form, Unfit, long_softmax, normalise};
@@ -60,7 +60,7 @@ pub(crate) fn normalise_into<F: Real, D: RemoveAxis>(
             in_parts(from, to, classes, |rows, out| {
                 let temperature = &temperature;
                 let all = Normalise { form, temperature, classes, side_by_side, rows, out };
-                note(&unfit, Path::best().run(all));
+                note(&unfit, F::normalise(all));
             });
         }
         _ => {
@@ -122,7 +122,7 @@ pub(crate) fn logsumexp_lanes<F: Real, D: RemoveAxis>(
     check_shape("out", logits.raw_dim().remove_axis(axis).slice(), out.shape())?;
     let unfit = AtomicBool::new(false);
     let sum = |row: &[F], out: &mut F| {
-        let sum = Path::best().run(LogSumExp { temperature: &temperature, row });
+        let sum = F::logsumexp(LogSumExp { temperature: &temperature, row });
         note(&unfit, sum.map(|sum| *out = F::from_f64(sum)));
     };
     match (logits.as_slice(), out.as_slice_mut()) {
@@ -183,11 +183,36 @@ fn one_row<F: Real>(
     out: &mut [F],
 ) -> Result<(), Unfit> {
     let (classes, side_by_side) = (row.len(), false);
-    Path::best().run(Normalise { form, temperature, classes, side_by_side, rows: row, out })
+    F::normalise(Normalise { form, temperature, classes, side_by_side, rows: row, out })
 }
 
+/// What is compiled in this crate, once for each type. Generic functions would be compiled again in every
+/// crate and program that calls them, and these take long.
+pub trait Compiled: Element {
+    /// Softmax or log-softmax of rows, on the best path.
+    fn normalise(rows: Normalise<'_, Self>) -> Result<(), Unfit>;
+    /// The logarithm of the sum of a row, on the best path.
+    fn logsumexp(row: LogSumExp<'_, Self>) -> Result<f64, Unfit>;
+}
+
+macro_rules! compiled {
+    ($($float:ident)*) => {$(
+        impl Compiled for $float {
+            fn normalise(rows: Normalise<'_, Self>) -> Result<(), Unfit> {
+                Path::best().run(rows)
+            }
+            fn logsumexp(row: LogSumExp<'_, Self>) -> Result<f64, Unfit> {
+                Path::best().run(row)
+            }
+        }
+    )*};
+}
+
+compiled!(f32 f64);
+
 /// Rows of so many classes each.
-pub(crate) struct Normalise<'a, F> {
+#[derive(Debug)]
+pub struct Normalise<'a, F> {
     pub(crate) form: Form,
     pub(crate) temperature: &'a Temperature<F>,
     pub(crate) classes: usize,
@@ -197,7 +222,7 @@ pub(crate) struct Normalise<'a, F> {
     pub(crate) out: &'a mut [F],
 }
 
-impl<F: Real> WithSimd for Normalise<'_, F> {
+impl<F: Element> WithSimd for Normalise<'_, F> {
     type Output = Result<(), Unfit>;
 
     #[inline(always)]
@@ -211,12 +236,14 @@ impl<F: Real> WithSimd for Normalise<'_, F> {
     }
 }
 
-struct LogSumExp<'a, F> {
+/// One row.
+#[derive(Debug)]
+pub struct LogSumExp<'a, F> {
     temperature: &'a Temperature<F>,
     row: &'a [F],
 }
 
-impl<F: Real> WithSimd for LogSumExp<'_, F> {
+impl<F: Element> WithSimd for LogSumExp<'_, F> {
     type Output = Result<f64, Unfit>;
 
     #[inline(always)]

@@ -2,4 +2,5 @@
 //! interface: it may change in any release.
 
 pub use crate::kernel::{Element, Path, Simd, WithSimd, exp};
+pub use crate::lanes::Compiled;
 pub use crate::scratch::Scratch;

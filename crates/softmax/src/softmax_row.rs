@@ -10,7 +10,7 @@ use crate::temperature::{Temperature, maximum};
 
 /// The row cannot be computed with: it has NaN or +∞ in it, or nothing but −∞.
 #[derive(Debug)]
-pub(crate) struct Unfit;
+pub struct Unfit;
 
 /// What a row becomes.
 #[derive(Debug, Clone, Copy)]
