@@ -2,7 +2,7 @@
 
 use crate::kernel::{Element, Shift, Simd, Sum, Total, map, rough_sum};
 use crate::softmax_row::Unfit;
-use crate::summed::{Summed, centre, shifted};
+use crate::summed::{Summed, centred, finite, shifted};
 use crate::temperature::{Temperature, maximum};
 
 /// `T · log Σ exp(x_i/T)`, which tends to the largest logit as T tends to 0.
@@ -13,8 +13,7 @@ pub(crate) fn logsumexp<S: Simd, F: Element>(
     row: &[F],
 ) -> Result<f64, Unfit> {
     match log_sum(s, temperature, row) {
-        Some(log_sum) if log_sum.is_finite() => Ok(temperature.value() * log_sum),
-        Some(_) => Err(Unfit),
+        Some(log_sum) => Ok(temperature.value() * finite(log_sum)?),
         None => {
             let log_sum = centred_log_sum(s, temperature, row)?;
             Ok(maximum(row).widen() + temperature.value() * log_sum)
@@ -78,6 +77,6 @@ pub(crate) fn centred_log_sum<S: Simd, F: Element>(
     temperature: &Temperature<F>,
     row: &[F],
 ) -> Result<f64, Unfit> {
-    let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
+    let (temperature, centred) = centred(temperature, row)?;
     log_sum(s, &temperature, &centred).ok_or(Unfit)
 }

@@ -1,11 +1,11 @@
 //! Softmax and log-softmax of rows.
 
 use crate::kernel::{
-    Element, Factor, Scaling, Shift, Simd, Total, WithSimd, exact_sum, exponentials,
+    Element, Factor, Scaling, Shift, Simd, Total, WithSimd, exact_sum, exponentials, is_long,
     long_exponentials, map_aligned, two_parts, update_aligned,
 };
 use crate::log_sum::{centred_log_sum, log_sum};
-use crate::summed::{Summed, centre, shifted};
+use crate::summed::{Summed, centred, finite, shifted};
 use crate::temperature::{Temperature, maximum};
 
 /// The row cannot be computed with: it has NaN or +∞ in it, or nothing but −∞.
@@ -94,30 +94,27 @@ fn begin<S: Simd, F: Element>(
     row: &[F],
     out: &mut [F],
 ) -> Result<f64, Unfit> {
-    let sum = match form {
-        Form::Softmax => {
-            return exponential_sum(
-                s,
-                temperature,
-                row,
-                out,
-                #[inline(always)]
-                |shift, out| exponentials(s, shift, row, out),
-            );
-        }
+    match form {
+        Form::Softmax => exponential_sum(
+            s,
+            temperature,
+            row,
+            out,
+            #[inline(always)]
+            |shift, out| exponentials(s, shift, row, out),
+        ),
         Form::LogSoftmax => match log_sum(s, temperature, row) {
-            Some(log_sum) => log_sum,
+            Some(log_sum) => finite(log_sum),
             None => {
                 let max = maximum(row).widen();
                 let log_sum = centred_log_sum(s, temperature, row)?;
                 for (out, x) in out.iter_mut().zip(row) {
                     *out = F::narrow((x.widen() - max) / temperature.value() - log_sum);
                 }
-                return Ok(f64::NAN);
+                Ok(f64::NAN)
             }
         },
-    };
-    if sum.is_finite() { Ok(sum) } else { Err(Unfit) }
+    }
 }
 
 /// Writes the exponentials of a row, times [`Element::fine_scale`], to `out`: their sum.
@@ -135,11 +132,11 @@ fn exponential_sum<S: Simd, F: Element>(
         #[inline(always)]
         |shift| exponentials(shift, out),
     );
-    let sum = match summed {
-        Some(summed) => summed.refined(s, out),
+    finite(match summed {
+        Some(summed) if is_long::<S, F>(row.len()) => summed.refined(s, out),
+        Some(summed) => summed.sum,
         None => s.vectorize(Centred { temperature, row, out })?,
-    };
-    if sum.is_finite() { Ok(sum) } else { Err(Unfit) }
+    })
 }
 
 /// A row that has to be centred. It is compiled apart from the others, which are faster for it.
@@ -155,7 +152,7 @@ impl<F: Element> WithSimd for Centred<'_, F> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) -> Self::Output {
         let Self { temperature, row, out } = self;
-        let (temperature, centred) = (temperature.of_centred(), centre(temperature, row)?);
+        let (temperature, centred) = centred(temperature, row)?;
         let summed = shifted(
             &temperature,
             temperature.shift(F::default()),
@@ -167,16 +164,16 @@ impl<F: Element> WithSimd for Centred<'_, F> {
 }
 
 impl<F: Element> Summed<F> {
-    /// The sum of a softmax's exponentials. Where one class of many has much of it, the rounding of its
+    /// The sum of a long row's exponentials. Where one class of many has much of it, the rounding of its
     /// exponential and of the sum are not lost among those of others, so they are taken out.
     #[inline(always)]
     fn refined<S: Simd>(&self, s: S, exponentials: &[F]) -> f64 {
-        let stands_out = self.shift.stands_out(self.max, self.sum);
-        let Some(exact) = stands_out.then(|| exact_sum(s, exponentials)).flatten() else {
+        if !self.shift.stands_out(self.max, self.sum) {
             return self.sum;
-        };
+        }
         let [own, _] = self.shift.exp_and_lost(s, F::splat(s, self.max));
-        exact + (self.shift.exact(self.max) * F::fine_scale(s) - F::reduce_max(s, own).widen())
+        let lost = self.shift.exact(self.max) * F::fine_scale(s) - F::reduce_max(s, own).widen();
+        exact_sum(s, exponentials) + lost
     }
 }
 

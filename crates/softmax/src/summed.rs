@@ -29,14 +29,23 @@ pub(crate) fn shifted<F: Element>(
     }
 }
 
-/// A copy of a row that the kernels can do. Rare enough to allocate.
+/// A copy of a row that the kernels can do, and its temperature. Rare enough to allocate.
 #[cold]
-pub(crate) fn centre<F: Element>(temperature: &Temperature<F>, row: &[F]) -> Result<Vec<F>, Unfit> {
+pub(crate) fn centred<F: Element>(
+    temperature: &Temperature<F>,
+    row: &[F],
+) -> Result<(Temperature<F>, Vec<F>), Unfit> {
     let max = maximum(row);
     if !max.widen().is_finite() || row.iter().any(|x| x.widen().is_nan()) {
         return Err(Unfit);
     }
     let mut centred = row.to_vec();
     temperature.centre(&mut centred, max);
-    Ok(centred)
+    Ok((temperature.of_centred(), centred))
+}
+
+/// The sum of a row, or its logarithm, which shows whether all of the row could be computed with.
+#[inline(always)]
+pub(crate) fn finite(sum: f64) -> Result<f64, Unfit> {
+    if sum.is_finite() { Ok(sum) } else { Err(Unfit) }
 }

@@ -131,16 +131,14 @@ impl<F: Element> Shift<F> {
     #[inline(always)]
     pub(crate) fn exp_and_lost<S: Simd>(&self, s: S, x: F::V<S>) -> [F::V<S>; 2] {
         let reduced = self.reduce(s, self.begin(s, x));
-        let exp = self.finish(s, reduced);
-        let Reduced { f, power } = reduced;
+        let [a, b, c] = last_step::<S, F>(s, reduced);
+        let exp = F::fused(s, a, b, c);
+        let lost = F::fused(s, a, b, F::sub(s, c, exp));
         if F::sixteenths(s, x).is_some() {
-            let (pf, q) = (F::mul(s, power, f), polynomial::<S, F>(s, F::EXP2_NEAR, f));
-            return [exp, F::fused(s, pf, q, F::sub(s, power, exp))];
+            return [exp, lost];
         }
-        let one = F::splat(s, F::narrow(1.0));
-        let q = polynomial::<S, F>(s, &F::EXP2[..F::EXP2.len() - 1], f);
-        let lost = F::fused(s, q, f, F::sub(s, one, F::fused(s, q, f, one)));
-        [exp, F::mul(s, lost, F::scale(s, one, power))]
+        let power = F::scale(s, F::splat(s, F::narrow(1.0)), reduced.power);
+        [F::scale(s, exp, reduced.power), F::mul(s, lost, power)]
     }
 
     /// The first of three parts of the exponential that [`Shift::exp_and_lost`] gives, too. Between them a
@@ -165,14 +163,9 @@ impl<F: Element> Shift<F> {
     /// The third.
     #[inline(always)]
     pub(crate) fn finish<S: Simd>(&self, s: S, reduced: Reduced<F::V<S>>) -> F::V<S> {
-        let Reduced { f, power } = reduced;
-        if F::sixteenths(s, f).is_some() {
-            let (pf, q) = (F::mul(s, power, f), polynomial::<S, F>(s, F::EXP2_NEAR, f));
-            return F::fused(s, pf, q, power);
-        }
-        let one = F::splat(s, F::narrow(1.0));
-        let q = polynomial::<S, F>(s, &F::EXP2[..F::EXP2.len() - 1], f);
-        F::scale(s, F::fused(s, q, f, one), power)
+        let [a, b, c] = last_step::<S, F>(s, reduced);
+        let exp = F::fused(s, a, b, c);
+        if F::sixteenths(s, a).is_some() { exp } else { F::scale(s, exp, reduced.power) }
     }
 
     #[inline(always)]
@@ -272,6 +265,18 @@ fn take_apart<S: Simd, F: Element>(
 ) -> (F::V<S>, F::V<S>) {
     let (y, minus_k) = rounded::<S, F>(s, x, high, F::splat(s, magic));
     (y, left_over::<S, F>(s, x, [high, low], minus_k))
+}
+
+/// The numbers of which `a·b + c` is the exponential; where [`Element::sixteenths`] gives nothing, it still lacks
+/// its power of two.
+#[inline(always)]
+fn last_step<S: Simd, F: Element>(s: S, reduced: Reduced<F::V<S>>) -> [F::V<S>; 3] {
+    let Reduced { f, power } = reduced;
+    if F::sixteenths(s, f).is_some() {
+        return [F::mul(s, power, f), polynomial::<S, F>(s, F::EXP2_NEAR, f), power];
+    }
+    let q = polynomial::<S, F>(s, &F::EXP2[..F::EXP2.len() - 1], f);
+    [q, f, F::splat(s, F::narrow(1.0))]
 }
 
 /// The nearest multiple k of the last place of `magic` to `x·high`: in the lowest bits of the first, and −k.

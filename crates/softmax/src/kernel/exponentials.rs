@@ -132,20 +132,16 @@ pub(crate) fn rough_sum<S: Simd, F: Element>(
     ))
 }
 
-/// The sum of what [`exponentials`] has written of a row, without what that lost; nothing where it lost
-/// nothing.
+/// The sum of the exponentials of a long row, without what rounding took from them.
 #[inline(always)]
-pub(crate) fn exact_sum<S: Simd, F: Element>(s: S, row: &[F]) -> Option<f64> {
-    if !is_long::<S, F>(row.len()) {
-        return None;
-    }
+pub(crate) fn exact_sum<S: Simd, F: Element>(s: S, exponentials: &[F]) -> f64 {
     let mut sum = Sum::<S, F>::new(s);
     map(
         s,
-        [row],
+        [exponentials],
         [F::default()],
         #[inline(always)]
         |[x]| sum.add(s, x),
     );
-    Some(sum.total(s))
+    sum.total(s)
 }
