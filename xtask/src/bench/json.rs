@@ -60,26 +60,11 @@ mod tests {
     use serde_json::{json, to_value};
 
     use super::*;
+    use crate::bench::measure::made_up::{row, theirs};
 
     #[test]
     fn each_peer_of_a_case_is_an_object_of_its_own() {
-        let theirs = |peer: &str, ns: Option<f64>, unavailable: Option<&str>| Theirs {
-            peer: peer.to_owned(),
-            ns,
-            ratio: ns.map(|ns| ns / 2.0),
-            unavailable: unavailable.map(str::to_owned),
-        };
-        let row = |name: &str, peers| Row {
-            group: "nn",
-            name: name.to_owned(),
-            threads: 1,
-            ours_ns: 2.0,
-            peers,
-            ours_per_item_ns: None,
-            point: None,
-            of_bandwidth: None,
-            gflops: Some(3.0),
-        };
+        let row = |name, peers| Row { group: "nn", gflops: Some(3.0), ..row(name, 2.0, peers) };
         let both = vec![theirs("A", Some(6.0), None), theirs("B", None, Some("no compiler"))];
         let rows = [row("alone", Vec::new()), row("beside", both)];
         let object = |name, peer, peer_ns, ratio| {

@@ -168,3 +168,33 @@ fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
+
+/// Results that tests make up.
+#[cfg(test)]
+pub(crate) mod made_up {
+    use super::{Row, Theirs};
+
+    pub(crate) fn row(name: &str, ours_ns: f64, peers: Vec<Theirs>) -> Row {
+        Row {
+            group: "",
+            name: name.to_owned(),
+            threads: 1,
+            ours_ns,
+            peers,
+            ours_per_item_ns: None,
+            point: None,
+            of_bandwidth: None,
+            gflops: None,
+        }
+    }
+
+    /// Beside 2 ns of ours.
+    pub(crate) fn theirs(peer: &str, ns: Option<f64>, unavailable: Option<&str>) -> Theirs {
+        Theirs {
+            peer: peer.to_owned(),
+            ns,
+            ratio: ns.map(|ns| ns / 2.0),
+            unavailable: unavailable.map(str::to_owned),
+        }
+    }
+}

@@ -134,21 +134,7 @@ fn duration(nanoseconds: f64) -> String {
 mod tests {
     use super::*;
     use crate::bench::case::Threads;
-    use crate::bench::measure::Theirs;
-
-    fn row(name: &str, ours_ns: f64, peers: Vec<Theirs>) -> Row {
-        Row {
-            group: "",
-            name: name.to_owned(),
-            threads: 1,
-            ours_ns,
-            peers,
-            ours_per_item_ns: None,
-            point: None,
-            of_bandwidth: None,
-            gflops: None,
-        }
-    }
+    use crate::bench::measure::made_up::{row, theirs};
 
     fn cells(line: &str) -> Vec<String> {
         line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect()
@@ -156,12 +142,6 @@ mod tests {
 
     #[test]
     fn each_peer_has_its_columns_and_says_what_it_cannot_do() {
-        let theirs = |peer: &str, ns: Option<f64>, unavailable: Option<&str>| Theirs {
-            peer: peer.to_owned(),
-            ns,
-            ratio: ns.map(|ns| ns / 2.0),
-            unavailable: unavailable.map(str::to_owned),
-        };
         let rows = [
             row(
                 "a",
