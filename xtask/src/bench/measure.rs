@@ -10,6 +10,8 @@ use super::peer::{Peer, Prepared};
 
 /// A repetition calls the work as often as fits into this.
 const REPETITION: Duration = Duration::from_millis(5);
+/// So many repetitions follow one another on one thread before it is another's turn.
+const TURN: u32 = 3;
 
 /// The result of one case on so many threads.
 #[derive(Debug)]
@@ -104,16 +106,12 @@ pub(crate) fn measure(
     let mut our_times = Vec::new();
     // On several threads the turns are long: a peer's threads go on spinning for a while after one, and
     // ours have to be woken.
-    let turn = if threads == 1 { 1 } else { repetitions.div_ceil(2) };
+    let turn = if threads == 1 { TURN } else { repetitions.div_ceil(2) };
     for start in (0..repetitions).step_by(turn as usize) {
-        let turns = turn.min(repetitions - start);
-        for _ in 0..turns {
-            our_times.push(pool.install(|| time(&mut work, calls))?);
-        }
+        let turn = turn.min(repetitions - start);
+        take_turn(turn, &mut our_times, || pool.install(|| time(&mut work, calls)))?;
         for (peer, times) in &mut able {
-            for _ in 0..turns {
-                times.push(peer.time(REPETITION)?);
-            }
+            take_turn(turn, times, || peer.time(REPETITION))?;
         }
     }
     let ours_ns = median(our_times);
@@ -134,6 +132,19 @@ pub(crate) fn measure(
         of_bandwidth: rate.zip(bandwidth.0).map(|(rate, bandwidth)| rate / bandwidth),
         gflops: case.flops.map(|flops| flops as f64 / ours_ns),
     })
+}
+
+/// So many repetitions, after one that does not count: it finds the caches full of another's numbers.
+fn take_turn(
+    repetitions: u32,
+    times: &mut Vec<f64>,
+    mut repetition: impl FnMut() -> Result<f64>,
+) -> Result<()> {
+    repetition()?;
+    for _ in 0..repetitions {
+        times.push(repetition()?);
+    }
+    Ok(())
 }
 
 /// Both sides have done the same work, as far as one number of its result tells.
