@@ -205,21 +205,19 @@ impl<F: Element> Shift<F> {
         (sum / F::ONE_BIASED).ln() - self.exponent(self.at) * std::f64::consts::LN_2
     }
 
-    /// The same to its last digits, also where one class stands far above all others: the part of the
-    /// maximum in the sum, `own`, is replaced by its exact value.
+    /// [`Shift::log_sum`] to its last digits, also where one class stands far above all others: the part of
+    /// the maximum in the sum, `own`, is replaced by its exact value.
     #[inline(always)]
     pub(crate) fn exact_log_sum(&self, sum: f64, max: F, own: f64) -> f64 {
         let rest = (sum - own) / F::ONE_BIASED / self.exponent(max).exp2();
-        self.above(max) + rest.ln_1p()
+        self.above(max) + ln_1p(rest)
     }
 
-    /// The same at `T/2^squarings`, of what [`cooled`] gives.
+    /// [`Shift::log_sum`] at `T/2^squarings`, of what [`cooled`] gives. It is not negative for a row whose
+    /// shift is its maximum.
     #[inline(always)]
     pub(crate) fn cooled_log_sum(&self, sum: f64, max: F, own: f64, squarings: u32) -> f64 {
-        let times = f64::from(1 << squarings);
-        let bias = (F::COOL_BIAS * times).exp2();
-        let rest = (sum - own) / bias / (self.exponent(max) * times).exp2();
-        times * self.above(max) + rest.ln_1p()
+        f64::from(1 << squarings) * self.above(max) + ln_1p((sum - own) / own)
     }
 
     /// `(max − at)/T`
@@ -227,6 +225,15 @@ impl<F: Element> Shift<F> {
     fn above(&self, max: F) -> f64 {
         (max.widen() - self.at.widen()) * self.base.wide.0 * std::f64::consts::LN_2
     }
+}
+
+/// `ln(1 + x)` of what is not negative, to full precision and faster than the standard library's (Goldberg
+/// 1991, theorem 4).
+#[inline(always)]
+fn ln_1p(x: f64) -> f64 {
+    let sum = 1.0 + x;
+    let added = sum - 1.0;
+    if added == 0.0 { x } else { sum.ln() * (x / added) }
 }
 
 /// Exponentials at T, as [`Shift::exp`] gives them, as exponentials at `T/2^squarings`, which is at

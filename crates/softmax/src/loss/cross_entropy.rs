@@ -174,7 +174,7 @@ impl<F: Element> OfSoftened<F> for Hard {
         let (spread, hit) = (self.smoothing / logits.len() as f64, 1.0 - self.smoothing);
         let at_label = logits[label].widen() - student.at().widen();
         let missed = (hit * at_label + spread * below) / temperature.value();
-        let value = student.exact_log_sum(s) - missed;
+        let value = student.exact_log_sum() - missed;
 
         let scale = splat::<S, F>(s, factor * student.scale());
         let spread = splat::<S, F>(s, -factor * spread);

@@ -136,7 +136,7 @@ impl<F: Element> OfSoftened<F> for OfRow {
         let cold = 1.0 / temperature.value();
         // log Σ − H, which is what the two differ by
         let offset = weighted * student.scale() * cold;
-        let entropy = student.exact_log_sum(s) - offset;
+        let entropy = student.exact_log_sum() - offset;
 
         // −q·(log q + H) = q·((max − x)/T + log Σ − H)
         let scale = splat::<S, F>(s, factor * student.scale());

@@ -53,13 +53,13 @@ impl<F: Element> Mixed<F> {
         let Some((student, teacher, weighted)) = softened else {
             return f64::NAN;
         };
-        let hard = student.cooled(F::reduce_sum(s, powers).widen(), squarings);
-        let at_label = logits[label].widen() - hard.at().widen();
-        let cross_entropy = hard.exact_log_sum(s) - at_label;
+        let powers = F::reduce_sum(s, powers).widen();
+        let at_label = logits[label].widen() - student.at().widen();
+        let cross_entropy = student.cooled_log_sum(s, powers, squarings) - at_label;
         let divergence = from_sums(temperature, &student, &teacher, weighted);
 
         let (alpha, soft) = self.factors(factor);
-        let hard = splat::<S, F>(s, alpha * hard.scale());
+        let hard = splat::<S, F>(s, alpha * (1.0 / powers));
         let q = splat::<S, F>(s, soft * student.scale());
         let p = splat::<S, F>(s, -soft * teacher.scale());
         update_aligned(

@@ -155,7 +155,7 @@ impl<F: Element> OfSoftened<F> for OfRow {
             #[inline(always)]
             |[e, p]| F::mul_add(s, e, scale, F::mul(s, p, minus)),
         );
-        let value = mass * student.exact_log_sum(s) - below / temperature.value();
+        let value = mass * student.exact_log_sum() - below / temperature.value();
         Some(value)
     }
 

@@ -13,18 +13,12 @@ use crate::temperature::Temperature;
 pub(super) struct Softened<F> {
     shift: Shift<F>,
     max: F,
+    /// The largest exponential, as it is in the sum.
+    own: F,
     sum: f64,
-    squarings: Option<u32>,
 }
 
 impl<F: Element> Softened<F> {
-    /// The same row at `T/2^squarings`: its exponentials are those of this one, squared so many times
-    /// by [`cooled`], and `sum` is their sum.
-    #[inline(always)]
-    pub(super) fn cooled(&self, sum: f64, squarings: u32) -> Self {
-        Self { sum, squarings: Some(squarings), ..*self }
-    }
-
     /// What the exponentials are to be multiplied by to become probabilities.
     #[inline(always)]
     pub(super) fn scale(&self) -> f64 {
@@ -39,18 +33,16 @@ impl<F: Element> Softened<F> {
 
     /// The same, to its last digits even where it is small beside 1.
     #[inline(always)]
-    pub(super) fn exact_log_sum<S: Simd>(&self, s: S) -> f64 {
-        let own = self.shift.exp_short(s, F::splat(s, self.max));
-        match self.squarings {
-            None => {
-                let own = F::reduce_max(s, own).widen();
-                self.shift.exact_log_sum(self.sum, self.max, own)
-            }
-            Some(squarings) => {
-                let own = F::reduce_max(s, cooled::<S, F>(s, own, squarings)).widen();
-                self.shift.cooled_log_sum(self.sum, self.max, own, squarings)
-            }
-        }
+    pub(super) fn exact_log_sum(&self) -> f64 {
+        self.shift.exact_log_sum(self.sum, self.max, self.own.widen())
+    }
+
+    /// The same at `T/2^squarings`, where `powers` are summed, which [`cooled`] makes of the exponentials.
+    #[inline(always)]
+    pub(super) fn cooled_log_sum<S: Simd>(&self, s: S, powers: f64, squarings: u32) -> f64 {
+        let own = cooled::<S, F>(s, F::splat(s, self.own), squarings);
+        let own = F::lanes_of::<S>(&own)[0].widen();
+        self.shift.cooled_log_sum(powers, self.max, own, squarings)
     }
 
     /// The logit that the others are counted from.
@@ -74,7 +66,7 @@ pub(super) fn one_side<S: Simd, F: Element>(
     let shift = temperature.guess(s, logits)?;
     let mut sum = Sum::<S, F>::new(s);
     let mut terms = F::splat(s, F::default());
-    let mut max = F::splat(s, F::MASKED);
+    let (mut max, mut own) = (F::splat(s, F::MASKED), F::splat(s, F::default()));
     let at = F::splat(s, shift.at());
     map_into(
         s,
@@ -85,12 +77,12 @@ pub(super) fn one_side<S: Simd, F: Element>(
         |[x, other]| {
             let exponential = shift.exp_short(s, x);
             sum.add(s, exponential);
-            max = F::max(s, max, x);
+            (max, own) = (F::max(s, max, x), F::max(s, own, exponential));
             terms = F::add(s, terms, term(F::sub(s, x, at), other, exponential));
             [exponential]
         },
     );
-    let softened = softened(s, shift, max, sum.total(s), 0)?;
+    let softened = softened(s, shift, max, own, sum.total(s), 0)?;
     Some((softened, F::reduce_sum(s, terms).widen()))
 }
 
@@ -109,7 +101,7 @@ pub(super) fn two_sides<S: Simd, F: Element>(
     let teachers = temperature.guess(s, teacher)?;
     let zero = F::splat(s, F::default());
     let (mut sums, mut terms) = ([zero; 2], zero);
-    let mut max = [F::splat(s, F::MASKED); 2];
+    let (mut max, mut own) = ([F::splat(s, F::MASKED); 2], [zero; 2]);
     let at = [F::splat(s, student.at()), F::splat(s, teachers.at())];
     map_into(
         s,
@@ -121,14 +113,15 @@ pub(super) fn two_sides<S: Simd, F: Element>(
             let (ex, ez) = (student.exp_short(s, x), teachers.exp_short(s, z));
             sums = [F::add(s, sums[0], ex), F::add(s, sums[1], ez)];
             max = [F::max(s, max[0], x), F::max(s, max[1], z)];
+            own = [F::max(s, own[0], ex), F::max(s, own[1], ez)];
             let (dx, dz) = (F::sub(s, x, at[0]), F::sub(s, z, at[1]));
             terms = F::add(s, terms, term([dx, dz, ex, ez]));
             [ex, ez]
         },
     );
     let sums = [F::reduce_sum(s, sums[0]).widen(), F::reduce_sum(s, sums[1]).widen()];
-    let student = softened(s, student, max[0], sums[0], squarings)?;
-    let teacher = softened(s, teachers, max[1], sums[1], 0)?;
+    let student = softened(s, student, max[0], own[0], sums[0], squarings)?;
+    let teacher = softened(s, teachers, max[1], own[1], sums[1], 0)?;
     Some((student, teacher, F::reduce_sum(s, terms).widen()))
 }
 
@@ -139,11 +132,12 @@ fn softened<S: Simd, F: Element>(
     s: S,
     shift: Shift<F>,
     max: F::V<S>,
+    own: F::V<S>,
     sum: f64,
     squarings: u32,
 ) -> Option<Softened<F>> {
-    let max = F::reduce_max(s, max);
-    shift.holds(max, squarings).then_some(Softened { shift, max, sum, squarings: None })
+    let (max, own) = (F::reduce_max(s, max), F::reduce_max(s, own));
+    shift.holds(max, squarings).then_some(Softened { shift, max, own, sum })
 }
 
 /// A constant in every lane.
