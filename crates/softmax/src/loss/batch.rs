@@ -2,8 +2,11 @@
 //! the loss, and the rows' losses become one number.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
-use ndarray::{ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
+use ndarray::{ArrayRef2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
+#[cfg(feature = "rayon")]
+use rayon::prelude::*;
 
 use super::{Pass, Reduction};
 use crate::kernel::{Element, Path, Simd, WithSimd};
@@ -12,6 +15,10 @@ use crate::lanes::check_shape;
 use crate::lanes::parallel;
 use crate::row::check_row;
 use crate::{Error, Real, Result};
+
+/// A thread gets so many parts of a large batch, in case another is slower.
+#[cfg(feature = "rayon")]
+const PARTS: usize = 4;
 
 /// What the logits of a batch are compared with: labels, or another array of the same shape, or both.
 #[derive(Debug, Clone, Copy)]
@@ -56,23 +63,24 @@ pub(super) trait RowLoss<F: Element>: Copy + Sync {
     fn check(&self, index: usize, row: &Row<'_, F>) -> Result<()>;
 }
 
-/// Runs a loss on one row, with the fastest instructions there are.
+/// The loss of a row, as its numbers are, with the fastest instructions there are.
 pub(super) fn run<F: Element, L: RowLoss<F>>(loss: &L, row: Row<'_, F>) -> f64 {
-    Path::best().run(OnRow { loss, row })
+    let line = |row| ArrayView1::from(row).insert_axis(Axis(0));
+    let other = if row.other.is_empty() { None } else { Some(line(row.other)) };
+    let targets = Targets { labels: row.label.as_ref().map(std::slice::from_ref), other, name: "" };
+    let rows = Rows { logits: line(row.logits), targets, weights: None, scale: row.factor };
+    let gradient = ArrayViewMut1::from(row.gradient).insert_axis(Axis(0));
+    let ([a, b], mut value) = (row.spare, [f64::NAN]);
+    let memory = [&mut [], &mut [], a, b, &mut []];
+    let mut part = Part { loss, rows, losses: &mut value, gradient: Some(gradient), memory };
+    Path::best().run(&mut part);
+    value[0]
 }
 
-pub(super) struct OnRow<'a, F, L> {
-    pub(super) loss: &'a L,
-    pub(super) row: Row<'a, F>,
-}
-
-impl<F: Element, L: RowLoss<F>> WithSimd for OnRow<'_, F, L> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        self.loss.fast(simd, self.row)
-    }
+/// The loss of a row that has been checked.
+pub(super) fn legal<F: Element, L: RowLoss<F>>(loss: &L, mut row: Row<'_, F>) -> f64 {
+    let value = run(loss, row.reborrow());
+    if value.is_finite() { value } else { loss.careful(row) }
 }
 
 /// The reduced loss of a batch; what `pass` asks for besides is written where it says.
@@ -85,31 +93,26 @@ pub(super) fn evaluate<F: Real, L: RowLoss<F>>(
     reduction: Reduction,
 ) -> Result<F> {
     check(name, logits, &targets, &pass)?;
-    let rows = logits.nrows();
     let Pass { weights, values, gradient } = pass;
-    let scale = reduction.scale(rows);
-    let weight = |index: usize| weights.map_or(1.0, |weights| weights[index].as_f64());
-    let one = |index: usize, gradient: Option<ArrayViewMut1<'_, F>>| {
-        let loss_of_row = |mut row: Row<'_, F>| {
-            let value = value(loss, index, row.reborrow()).unwrap_or(f64::NAN);
-            if row.factor == 0.0 {
-                // Also where the loss is too large for the type.
-                row.gradient.fill(F::zero());
-                return if value.is_nan() { value } else { 0.0 };
-            }
-            value
-        };
-        on_row(logits, &targets, index, scale * weight(index), gradient, loss_of_row)
-    };
-
-    with_values(rows, |losses| {
-        each_row(losses, gradient, logits.len(), one);
+    let targets = Targets { other: targets.other.as_ref().map(|other| other.view()), ..targets };
+    let scale = reduction.scale(logits.nrows());
+    let rows = Rows { logits: logits.view(), targets, weights, scale };
+    with_values(logits.nrows(), |losses| {
+        in_parts(losses, gradient, logits.ncols(), |at, losses, mut gradient| {
+            let rows = rows.part(at..at + losses.len());
+            with_memory(logits.ncols(), |memory| {
+                let gradient = gradient.as_mut().map(|gradient| gradient.view_mut());
+                let mut part = Part { loss, rows, losses, gradient, memory };
+                Path::best().run(&mut part);
+                part.take_care();
+            });
+        });
         if losses.iter().any(|loss| loss.is_nan()) {
-            first_error(loss, logits, &targets, losses)?;
+            first_error(loss, rows, losses)?;
         }
         let mut sum = 0.0;
         for (index, loss) in losses.iter_mut().enumerate() {
-            *loss *= weight(index);
+            *loss *= rows.weight(index);
             sum += *loss;
         }
         for (value, &loss) in values.into_iter().flatten().zip(&*losses) {
@@ -117,6 +120,102 @@ pub(super) fn evaluate<F: Real, L: RowLoss<F>>(
         }
         Ok(F::from_f64(scale * sum))
     })
+}
+
+/// Rows of a batch, what they are compared with, and by what each counts.
+#[derive(Clone, Copy)]
+struct Rows<'a, F> {
+    logits: ArrayView2<'a, F>,
+    targets: Targets<'a, F>,
+    weights: Option<&'a [F]>,
+    /// What the mean divides by.
+    scale: f64,
+}
+
+impl<'a, F: Element> Rows<'a, F> {
+    fn part(&self, range: Range<usize>) -> Self {
+        let part = |rows: ArrayView2<'a, F>| rows.slice_move(s![range.clone(), ..]);
+        let Targets { labels, other, name } = self.targets;
+        let labels = labels.map(|labels| &labels[range.clone()]);
+        Self {
+            logits: part(self.logits),
+            targets: Targets { labels, other: other.map(part), name },
+            weights: self.weights.map(|weights| &weights[range.clone()]),
+            scale: self.scale,
+        }
+    }
+
+    #[inline(always)]
+    fn weight(&self, index: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[index].widen())
+    }
+}
+
+/// Some rows, where their losses and gradients go, and memory for five rows.
+struct Part<'a, 'm, F, L> {
+    loss: &'a L,
+    rows: Rows<'a, F>,
+    losses: &'m mut [f64],
+    gradient: Option<ArrayViewMut2<'m, F>>,
+    memory: [&'m mut [F]; 5],
+}
+
+impl<F: Element, L: RowLoss<F>> Part<'_, '_, F, L> {
+    /// Brings one row together and gives it to `f`; copies only what is not contiguous.
+    #[inline(always)]
+    fn on_row<R>(&mut self, index: usize, f: impl FnOnce(Row<'_, F>) -> R) -> R {
+        let Self { rows, gradient, memory, .. } = self;
+        let Rows { logits, targets, scale, .. } = &*rows;
+        let [first, second, third, fourth, fifth] = memory;
+        let own = gradient.as_mut().and_then(|gradient| gradient.row_mut(index).into_slice());
+        let is_copied = own.is_none();
+        let result = f(Row {
+            logits: contiguous(logits.row(index), first),
+            other: targets.other.as_ref().map_or(&[], |other| contiguous(other.row(index), second)),
+            label: targets.labels.map(|labels| labels[index]),
+            factor: scale * rows.weight(index),
+            gradient: own.unwrap_or(&mut *fifth),
+            spare: [third, fourth],
+        });
+        if let (true, Some(gradient)) = (is_copied, gradient) {
+            gradient.row_mut(index).assign(&ArrayView1::from(&**fifth));
+        }
+        result
+    }
+
+    /// Does the rows again that the fast way gave up on, if there is nothing wrong with them.
+    fn take_care(&mut self) {
+        for index in 0..self.losses.len() {
+            let (loss, value) = (self.loss, self.losses[index]);
+            if !value.is_finite() {
+                self.losses[index] = self.on_row(index, |row| match loss.check(index, &row) {
+                    Ok(()) => loss.careful(row),
+                    Err(_) => f64::NAN,
+                });
+            }
+            if self.rows.weight(index) == 0.0 && !self.losses[index].is_nan() {
+                // Also where the loss is too large for the type.
+                self.losses[index] = 0.0;
+                self.on_row(index, |row| row.gradient.fill(F::default()));
+            }
+        }
+    }
+}
+
+impl<F: Element, L: RowLoss<F>> WithSimd for &mut Part<'_, '_, F, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let loss = self.loss;
+        for index in 0..self.losses.len() {
+            self.losses[index] = self.on_row(
+                index,
+                #[inline(always)]
+                |row| loss.fast(simd, row),
+            );
+        }
+    }
 }
 
 /// Everything that can be wrong with a batch but its numbers.
@@ -155,96 +254,45 @@ fn check<F: Real>(
     Ok(())
 }
 
-/// The loss of a row, if there is nothing wrong with it.
-fn value<F: Element, L: RowLoss<F>>(loss: &L, index: usize, mut row: Row<'_, F>) -> Result<f64> {
-    let value = run(loss, row.reborrow());
-    if value.is_finite() {
-        return Ok(value);
-    }
-    loss.check(index, &row)?;
-    Ok(loss.careful(row))
-}
-
-/// The loss of a row that has been checked.
-pub(super) fn legal<F: Element, L: RowLoss<F>>(loss: &L, mut row: Row<'_, F>) -> f64 {
-    let value = run(loss, row.reborrow());
-    if value.is_finite() { value } else { loss.careful(row) }
-}
-
-/// Rows do not depend on each other, so neither does the result on how they are shared between
-/// threads.
-fn each_row<F: Real>(
+/// Calls `f` with the rows in parts, one after another or shared between threads, and where in the batch
+/// each begins. Rows do not depend on each other, so neither does the result on the parts.
+fn in_parts<F: Real>(
     losses: &mut [f64],
     gradient: Option<ArrayViewMut2<'_, F>>,
-    elements: usize,
-    one: impl Fn(usize, Option<ArrayViewMut1<'_, F>>) -> f64 + Sync + Send,
+    classes: usize,
+    f: impl Fn(usize, &mut [f64], Option<ArrayViewMut2<'_, F>>) + Sync + Send,
 ) {
-    #[cfg(not(feature = "rayon"))]
-    let _ = elements;
-    let losses = ndarray::ArrayViewMut1::from(losses);
-    match gradient {
-        Some(mut gradient) => {
-            let rows = Zip::indexed(losses).and(gradient.rows_mut());
-            let each = |index, loss: &mut f64, row: ArrayViewMut1<'_, F>| {
-                *loss = one(index, Some(row));
-            };
-            #[cfg(feature = "rayon")]
-            if parallel(elements) {
-                return rows.par_for_each(each);
-            }
-            rows.for_each(each);
+    #[cfg(feature = "rayon")]
+    if parallel(losses.len() * classes) {
+        let rows = losses.len().div_ceil(PARTS * rayon::current_num_threads());
+        let losses = losses.par_chunks_mut(rows).enumerate();
+        match gradient {
+            Some(mut gradient) => losses
+                .zip(gradient.axis_chunks_iter_mut(Axis(0), rows))
+                .for_each(|((n, losses), gradient)| f(n * rows, losses, Some(gradient))),
+            None => losses.for_each(|(n, losses)| f(n * rows, losses, None)),
         }
-        None => {
-            let rows = Zip::indexed(losses);
-            let each = |index, loss: &mut f64| *loss = one(index, None);
-            #[cfg(feature = "rayon")]
-            if parallel(elements) {
-                return rows.par_for_each(each);
-            }
-            rows.for_each(each);
-        }
+        return;
     }
+    #[cfg(not(feature = "rayon"))]
+    let _ = classes;
+    f(0, losses, gradient);
 }
 
-/// Brings one row together and gives it to `f`; copies only what is not contiguous.
-fn on_row<F: Real, R>(
-    logits: &ArrayRef2<F>,
-    targets: &Targets<'_, F>,
-    index: usize,
-    factor: f64,
-    gradient: Option<ArrayViewMut1<'_, F>>,
-    f: impl FnOnce(Row<'_, F>) -> R,
-) -> R {
-    let classes = logits.ncols();
-    let label = targets.labels.map(|labels| labels[index]);
+/// Calls `f` with memory for five rows.
+fn with_memory<F: Real>(classes: usize, f: impl FnOnce([&mut [F]; 5])) {
     F::with_scratch(5 * classes, |memory| {
-        let (first, memory) = memory.split_at_mut(classes);
-        let (second, memory) = memory.split_at_mut(classes);
-        let (third, memory) = memory.split_at_mut(classes);
-        let (fourth, fifth) = memory.split_at_mut(classes);
-        let (logits, mut gradient) = (logits.row(index), gradient);
-        let logits = contiguous(&logits, first);
-        let other = targets.other.as_ref().map(|other| other.row(index));
-        let other = other.as_ref().map_or(&[][..], |other| contiguous(other, second));
-        let spare = [third, fourth];
-        match gradient.as_mut().and_then(|gradient| gradient.as_slice_mut()) {
-            Some(gradient) => f(Row { logits, other, label, factor, gradient, spare }),
-            None => {
-                let result = f(Row { logits, other, label, factor, gradient: fifth, spare });
-                if let Some(mut gradient) = gradient {
-                    gradient.assign(&ArrayView1::from(&*fifth));
-                }
-                result
-            }
-        }
-    })
+        let mut rows = memory.chunks_exact_mut(classes);
+        f(std::array::from_fn(|_| rows.next().unwrap_or_default()));
+    });
 }
 
-fn contiguous<'a, F: Real>(row: &'a ArrayView1<'_, F>, memory: &'a mut [F]) -> &'a [F] {
-    match row.as_slice() {
+#[inline(always)]
+fn contiguous<'a, F: Element>(row: ArrayView1<'a, F>, memory: &'a mut [F]) -> &'a [F] {
+    match row.to_slice() {
         Some(row) => row,
         None => {
-            for (to, &from) in memory.iter_mut().zip(row) {
+            for (to, &from) in memory.iter_mut().zip(&row) {
                 *to = from;
             }
             memory
@@ -254,15 +302,18 @@ fn contiguous<'a, F: Real>(row: &'a ArrayView1<'_, F>, memory: &'a mut [F]) -> &
 
 /// Told after the batch, and not when it was met, so that it is the first row's, whatever the threads
 /// did.
-fn first_error<F: Real, L: RowLoss<F>>(
-    loss: &L,
-    logits: &ArrayRef2<F>,
-    targets: &Targets<'_, F>,
-    losses: &[f64],
+fn first_error<'a, F: Real, L: RowLoss<F>>(
+    loss: &'a L,
+    rows: Rows<'a, F>,
+    losses: &mut [f64],
 ) -> Result<()> {
-    losses.iter().enumerate().filter(|(_, loss)| loss.is_nan()).try_for_each(|(index, _)| {
-        on_row(logits, targets, index, 1.0, None, |row| loss.check(index, &row))
-    })
+    let wrong: Vec<usize> = (0..losses.len()).filter(|&row| losses[row].is_nan()).collect();
+    let mut result = Ok(());
+    with_memory(rows.logits.ncols(), |memory| {
+        let mut part = Part { loss, rows, losses, gradient: None, memory };
+        result = wrong.into_iter().try_for_each(|row| part.on_row(row, |it| loss.check(row, &it)));
+    });
+    result
 }
 
 /// NaN and +∞ in the logits, or in others.
