@@ -4,6 +4,7 @@ use ndarray::NdFloat;
 
 use crate::kernel::Element;
 use crate::lanes::Compiled;
+use crate::loss::Losses;
 use crate::scratch::Scratch;
 
 mod sealed {
@@ -17,7 +18,7 @@ mod sealed {
 /// Everything numeric in Reflux is generic over it: `f32` is what users run, `f64` is what gradients
 /// are checked in. The trait is sealed, so that a later version may add to it.
 pub trait Real:
-    NdFloat + Default + std::iter::Sum + Element + Compiled + Scratch + sealed::Sealed
+    NdFloat + Default + std::iter::Sum + Element + Compiled + Losses + Scratch + sealed::Sealed
 {
     /// The nearest value of this type.
     fn from_f64(value: f64) -> Self {

@@ -3,4 +3,5 @@
 
 pub use crate::kernel::{Element, Path, Simd, WithSimd, exp};
 pub use crate::lanes::Compiled;
+pub use crate::loss::Losses;
 pub use crate::scratch::Scratch;

@@ -6,7 +6,7 @@ use crate::row::check_temperature;
 
 /// A temperature T, and what the kernels need of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Temperature<F> {
+pub struct Temperature<F> {
     value: f64,
     /// `value` is `near · 2^exponent`; the exponent is 0 unless the temperature is extreme.
     exponent: i32,

@@ -10,13 +10,15 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, Targets, check_logits, evaluate};
+use super::batch::{check_logits, evaluate};
 use super::careful::masked_with_mass;
+use super::compiled::Losses;
+use super::part::{Part, Row, Targets};
 use super::settings::checked_settings;
 use super::softened::{one_side, splat};
 use super::tempered::{OfSoftened, Tempered};
 use super::{Pass, Reduction};
-use crate::kernel::{Element, Simd, map, update_aligned};
+use crate::kernel::{Simd, map, update_aligned};
 use crate::temperature::Temperature;
 use crate::{Error, Real, Result};
 
@@ -136,13 +138,17 @@ impl CrossEntropy {
 }
 
 /// The loss of one row.
-#[derive(Clone, Copy)]
-pub(super) struct Hard {
+#[derive(Debug, Clone, Copy)]
+pub struct Hard {
     pub(super) smoothing: f64,
 }
 
-impl<F: Element> OfSoftened<F> for Hard {
+impl<F: Losses> OfSoftened<F> for Hard {
     const TEACHER: bool = false;
+
+    fn rows(part: &mut Part<'_, '_, F, Tempered<Self, F>>) {
+        F::hard(part);
+    }
 
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {

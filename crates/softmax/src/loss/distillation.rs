@@ -10,8 +10,9 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Targets, evaluate};
+use super::batch::evaluate;
 use super::mixed::Mixed;
+use super::part::Targets;
 use super::settings::checked_settings;
 use super::{Pass, Reduction};
 use crate::row::check_temperature;

@@ -8,12 +8,14 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, Targets, check_logits, evaluate};
+use super::batch::{check_logits, evaluate};
+use super::compiled::Losses;
+use super::part::{Part, Row, Targets};
 use super::settings::checked_settings;
 use super::softened::{one_side, splat};
 use super::tempered::{OfSoftened, Tempered};
 use super::{Pass, Reduction};
-use crate::kernel::{Element, Simd, map_aligned};
+use crate::kernel::{Simd, map_aligned};
 use crate::row::check_temperature;
 use crate::temperature::Temperature;
 use crate::{Real, Result};
@@ -108,11 +110,15 @@ impl Entropy {
     }
 }
 
-#[derive(Clone, Copy)]
-struct OfRow;
+#[derive(Debug, Clone, Copy)]
+pub struct OfRow;
 
-impl<F: Element> OfSoftened<F> for OfRow {
+impl<F: Losses> OfSoftened<F> for OfRow {
     const TEACHER: bool = false;
+
+    fn rows(part: &mut Part<'_, '_, F, Tempered<Self, F>>) {
+        F::entropy(part);
+    }
 
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {

@@ -6,11 +6,13 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, RowLoss, Targets, check_logits, evaluate};
+use super::batch::{check_logits, evaluate};
+use super::compiled::Losses;
+use super::part::{Part, Row, RowLoss, Targets};
 use super::settings::checked_settings;
 use super::softened::splat;
 use super::{Pass, Reduction};
-use crate::kernel::{Element, Simd, map_into};
+use crate::kernel::{Simd, map_into};
 use crate::{Error, Real, Result};
 
 /// The mean squared difference between logits and a teacher's, over the `K` classes, as PyTorch's
@@ -91,10 +93,14 @@ impl LogitMse {
     }
 }
 
-#[derive(Clone, Copy)]
-struct OfRow;
+#[derive(Debug, Clone, Copy)]
+pub struct OfRow;
 
-impl<F: Element> RowLoss<F> for OfRow {
+impl<F: Losses> RowLoss<F> for OfRow {
+    fn rows(part: &mut Part<'_, '_, F, Self>) {
+        F::logit_mse(part);
+    }
+
     #[inline(always)]
     fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
         let Row { logits, other, factor, gradient, .. } = row;

@@ -1,25 +1,27 @@
 //! The distillation loss of one row: the cross-entropy with its label and the divergence from its
 //! teacher, in as few passes as can be.
 
-use super::batch::{Row, RowLoss, check_logits, legal};
+use super::batch::check_logits;
 use super::careful::{has_mass, masked_with_mass};
+use super::compiled::Losses;
 use super::cross_entropy::Hard;
 use super::divergence::DivergenceKind;
 use super::divergence::forward_kl::from_sums;
+use super::part::{Part, Row, RowLoss, legal};
 use super::softened::{splat, two_sides};
 use super::tempered::Tempered;
-use crate::kernel::{Element, Simd, cooled, update_aligned};
+use crate::kernel::{Simd, cooled, update_aligned};
 use crate::{Error, Result};
 
 /// Both losses of one row.
-#[derive(Clone, Copy)]
-pub(super) struct Mixed<F> {
+#[derive(Debug, Clone, Copy)]
+pub struct Mixed<F> {
     alpha: f64,
     hard: Tempered<Hard, F>,
     soft: Tempered<DivergenceKind, F>,
 }
 
-impl<F: Element> Mixed<F> {
+impl<F: Losses> Mixed<F> {
     pub(super) fn new(alpha: f64, temperature: f64) -> Result<Self> {
         Ok(Self {
             alpha,
@@ -120,7 +122,11 @@ impl<F: Element> Mixed<F> {
     }
 }
 
-impl<F: Element> RowLoss<F> for Mixed<F> {
+impl<F: Losses> RowLoss<F> for Mixed<F> {
+    fn rows(part: &mut Part<'_, '_, F, Self>) {
+        F::mixed(part);
+    }
+
     #[inline(always)]
     fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
         if self.alpha == 0.0 {

@@ -7,18 +7,21 @@
 
 mod batch;
 mod careful;
+mod compiled;
 mod cross_entropy;
 mod distillation;
 mod divergence;
 mod entropy;
 mod logit_mse;
 mod mixed;
+mod part;
 mod pass;
 mod settings;
 mod soft_cross_entropy;
 mod softened;
 mod tempered;
 
+pub use compiled::Losses;
 pub use cross_entropy::CrossEntropy;
 pub use distillation::Distillation;
 pub use divergence::{Divergence, DivergenceKind};

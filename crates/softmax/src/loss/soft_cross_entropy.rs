@@ -9,8 +9,10 @@
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, Targets, check_logits, evaluate};
+use super::batch::{check_logits, evaluate};
 use super::careful::masked_with_mass;
+use super::compiled::Losses;
+use super::part::{Part, Row, Targets};
 use super::settings::checked_settings;
 use super::softened::{one_side, splat};
 use super::tempered::{OfSoftened, Tempered};
@@ -110,11 +112,15 @@ impl SoftCrossEntropy {
     }
 }
 
-#[derive(Clone, Copy)]
-struct OfRow;
+#[derive(Debug, Clone, Copy)]
+pub struct OfRow;
 
-impl<F: Element> OfSoftened<F> for OfRow {
+impl<F: Losses> OfSoftened<F> for OfRow {
     const TEACHER: bool = false;
+
+    fn rows(part: &mut Part<'_, '_, F, Tempered<Self, F>>) {
+        F::soft(part);
+    }
 
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {

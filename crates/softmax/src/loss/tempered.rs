@@ -1,16 +1,20 @@
 //! What all losses at a temperature share: the row is softened by T, the loss is multiplied by T², and
 //! so its gradient by T.
 
-use super::batch::{Row, RowLoss, run};
 use super::careful::centred;
+use super::compiled::Losses;
+use super::part::{Part, Row, RowLoss, run};
 use crate::Result;
 use crate::kernel::{Element, Simd};
 use crate::temperature::Temperature;
 
 /// A loss of the softmax of `x/T`, as a function of `x/T`.
-pub(super) trait OfSoftened<F: Element>: Copy + Sync {
+pub trait OfSoftened<F: Losses>: Copy + Sync {
     /// Whether the other row is logits too, to be softened likewise.
     const TEACHER: bool;
+
+    /// As [`RowLoss::rows`].
+    fn rows(part: &mut Part<'_, '_, F, Tempered<Self, F>>);
 
     /// The loss of a row; its gradient with respect to `x/T`, times the row's factor, goes to
     /// `row.gradient`. `None`, or what is not finite, asks for care.
@@ -21,8 +25,8 @@ pub(super) trait OfSoftened<F: Element>: Copy + Sync {
 }
 
 /// Such a loss at one temperature.
-#[derive(Clone, Copy)]
-pub(super) struct Tempered<L, F> {
+#[derive(Debug, Clone, Copy)]
+pub struct Tempered<L, F> {
     loss: L,
     temperature: Temperature<F>,
     /// That of the logits as they came, even where the row has been rescaled; 1 where whoever asks
@@ -40,7 +44,11 @@ impl<L, F: Element> Tempered<L, F> {
     }
 }
 
-impl<F: Element, L: OfSoftened<F>> RowLoss<F> for Tempered<L, F> {
+impl<F: Losses, L: OfSoftened<F>> RowLoss<F> for Tempered<L, F> {
+    fn rows(part: &mut Part<'_, '_, F, Self>) {
+        L::rows(part);
+    }
+
     #[inline(always)]
     fn fast<S: Simd>(&self, s: S, row: Row<'_, F>) -> f64 {
         let row = Row { factor: row.factor * self.outer, ..row };

@@ -5,7 +5,7 @@
 //! ```
 
 use crate::kernel::{Element, Simd, update_aligned};
-use crate::loss::batch::Row;
+use crate::loss::part::Row;
 use crate::loss::softened::{Softened, splat, two_sides};
 use crate::temperature::Temperature;
 

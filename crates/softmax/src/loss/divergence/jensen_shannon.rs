@@ -8,7 +8,7 @@
 //! ```
 
 use crate::kernel::{Element, Simd, ln_1p, map_aligned, map_into};
-use crate::loss::batch::Row;
+use crate::loss::part::Row;
 use crate::loss::softened::{splat, two_sides};
 use crate::temperature::Temperature;
 

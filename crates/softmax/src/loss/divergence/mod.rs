@@ -18,12 +18,14 @@ mod total_variation;
 
 use ndarray::ArrayRef2;
 
-use super::batch::{Row, Targets, check_logits, evaluate};
+use super::batch::{check_logits, evaluate};
 use super::careful::{has_mass, masked_with_mass};
+use super::compiled::Losses;
+use super::part::{Part, Row, Targets};
 use super::settings::checked_settings;
 use super::tempered::{OfSoftened, Tempered};
 use super::{Pass, Reduction};
-use crate::kernel::{Element, Simd};
+use crate::kernel::Simd;
 use crate::row::check_temperature;
 use crate::temperature::Temperature;
 use crate::{Error, Real, Result};
@@ -190,8 +192,12 @@ impl Divergence {
     }
 }
 
-impl<F: Element> OfSoftened<F> for DivergenceKind {
+impl<F: Losses> OfSoftened<F> for DivergenceKind {
     const TEACHER: bool = true;
+
+    fn rows(part: &mut Part<'_, '_, F, Tempered<Self, F>>) {
+        F::divergence(part);
+    }
 
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, temperature: &Temperature<F>, row: Row<'_, F>) -> Option<f64> {

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::kernel::{Element, Simd, map, map_aligned};
-use crate::loss::batch::Row;
+use crate::loss::part::Row;
 use crate::loss::softened::{splat, two_sides};
 use crate::temperature::Temperature;
 
