@@ -65,6 +65,9 @@ pub(crate) struct Shift<F> {
     /// The same for sixteenths.
     fine_magic: F,
     floor: F,
+    /// The exponential of a logit whose exponent is `shift` is `2^bias`, which is `one`.
+    bias: f64,
+    one: f64,
 }
 
 impl<F: Element> Shift<F> {
@@ -76,7 +79,22 @@ impl<F: Element> Shift<F> {
         let magic = F::narrow(F::MAGIC.widen() + F::BIAS - shift);
         let fine_magic = F::narrow(F::MAGIC.widen() / 16.0 + F::BIAS - shift);
         let floor = F::narrow(wide - base.span.widen());
-        Self { base, at, shift, magic, fine_magic, floor }
+        Self { base, at, shift, magic, fine_magic, floor, bias: F::BIAS, one: F::ONE_BIASED }
+    }
+
+    /// The same with exponentials that are [`Element::COOL`] times as large, so that they can be squared
+    /// twice.
+    #[inline(always)]
+    pub(crate) fn cool(&self) -> Self {
+        let less = F::BIAS - F::COOL_BIAS;
+        Self {
+            magic: F::narrow(self.magic.widen() - less),
+            fine_magic: F::narrow(self.fine_magic.widen() - less),
+            floor: F::narrow(self.floor.widen() + less / self.base.wide.0),
+            bias: F::COOL_BIAS,
+            one: self.one * F::COOL.widen(),
+            ..*self
+        }
     }
 
     /// The logit that the row has been shifted by.
@@ -182,7 +200,7 @@ impl<F: Element> Shift<F> {
         let k = exponent.round_ties_even();
         let f = exponent - k;
         let power = f64::EXP2.iter().fold(0.0, |power, &c| f64::mul_add(power, f, c));
-        power * f64::from_bits(((k + F::BIAS + 1023.0) as u64) << 52)
+        power * f64::from_bits(((k + self.bias + 1023.0) as u64) << 52)
     }
 
     /// Whether one exponential, that of `max`, may be a sixteenth of the sum of all or more. Not so for
@@ -190,7 +208,7 @@ impl<F: Element> Shift<F> {
     #[inline(always)]
     pub(crate) fn stands_out(&self, max: F, sum: f64) -> bool {
         let whole = (sum.to_bits() >> 52) as f64 - 1023.0; // of log2(sum), which is positive
-        self.exponent(max) + F::BIAS + 4.0 > whole
+        self.exponent(max) + self.bias + 4.0 > whole
     }
 
     /// [`take_apart`] for this base.
@@ -202,21 +220,21 @@ impl<F: Element> Shift<F> {
     /// `log Σ exp((x_i − at)/T)`, from the sum of the exponentials.
     #[inline(always)]
     pub(crate) fn log_sum(&self, sum: f64) -> f64 {
-        (sum / F::ONE_BIASED).ln() - self.exponent(self.at) * std::f64::consts::LN_2
+        (sum / self.one).ln() - self.exponent(self.at) * std::f64::consts::LN_2
     }
 
     /// [`Shift::log_sum`] to its last digits, also where one class stands far above all others: the part of
     /// the maximum in the sum, `own`, is replaced by its exact value.
     #[inline(always)]
     pub(crate) fn exact_log_sum(&self, sum: f64, max: F, own: f64) -> f64 {
-        let rest = (sum - own) / F::ONE_BIASED / self.exponent(max).exp2();
+        let rest = (sum - own) / self.one / self.exponent(max).exp2();
         self.above(max) + ln_1p(rest)
     }
 
-    /// [`Shift::log_sum`] at `T/2^squarings`, of what [`cooled`] gives. It is not negative for a row whose
+    /// [`Shift::log_sum`] at `T/2^squarings`, of what [`powers`] gives. It is not negative for a row whose
     /// shift is its maximum.
     #[inline(always)]
-    pub(crate) fn cooled_log_sum(&self, sum: f64, max: F, own: f64, squarings: u32) -> f64 {
+    pub(crate) fn powers_log_sum(&self, sum: f64, max: F, own: f64, squarings: u32) -> f64 {
         f64::from(1 << squarings) * self.above(max) + ln_1p((sum - own) / own)
     }
 
@@ -236,15 +254,15 @@ fn ln_1p(x: f64) -> f64 {
     if added == 0.0 { x } else { sum.ln() * (x / added) }
 }
 
-/// Exponentials at T, as [`Shift::exp`] gives them, as exponentials at `T/2^squarings`, which is at
+/// Exponentials at T, of a shift that is [`Shift::cool`], as exponentials at `T/2^squarings`, which is at
 /// most two squarings below. The relative error grows to `2^squarings` times theirs and a little.
 #[inline(always)]
-pub(crate) fn cooled<S: Simd, F: Element>(s: S, e: F::V<S>, squarings: u32) -> F::V<S> {
-    let mut power = F::mul(s, e, F::splat(s, F::COOL));
+pub(crate) fn powers<S: Simd, F: Element>(s: S, exponentials: F::V<S>, squarings: u32) -> F::V<S> {
+    let mut powers = exponentials;
     for _ in 0..squarings {
-        power = F::mul(s, power, power);
+        powers = F::mul(s, powers, powers);
     }
-    power
+    powers
 }
 
 /// `exp(x)`, with `x` first brought to within the exponents that a normal number has: ±87 in f32, ±708

@@ -25,7 +25,7 @@ mod sum;
 
 pub use element::Element;
 pub use exponential::exp;
-pub(crate) use exponential::{Base, Shift, cooled};
+pub(crate) use exponential::{Base, Shift, powers};
 pub(crate) use exponentials::{
     Total, exact_sum, exponentials, is_long, long_exponentials, rough_sum,
 };

@@ -10,7 +10,7 @@ use super::divergence::forward_kl::from_sums;
 use super::part::{Part, Row, RowLoss, legal};
 use super::softened::{splat, two_sides};
 use super::tempered::Tempered;
-use crate::kernel::{Simd, cooled, update_aligned};
+use crate::kernel::{Simd, powers, update_aligned};
 use crate::{Error, Result};
 
 /// Both losses of one row.
@@ -39,29 +39,29 @@ impl<F: Losses> Mixed<F> {
             return f64::NAN;
         };
         let temperature = self.soft.temperature();
-        let mut powers = F::splat(s, F::default());
+        let mut sum = F::splat(s, F::default());
         let softened = two_sides(
             s,
             temperature,
             [logits, other],
             [&mut *gradient, &mut *ez],
-            squarings,
+            Some(squarings),
             #[inline(always)]
             |[dx, dz, ex, ez]| {
-                powers = F::add(s, powers, cooled::<S, F>(s, ex, squarings));
+                sum = F::add(s, sum, powers::<S, F>(s, ex, squarings));
                 F::mul(s, ez, F::sub(s, dz, dx))
             },
         );
         let Some((student, teacher, weighted)) = softened else {
             return f64::NAN;
         };
-        let powers = F::reduce_sum(s, powers).widen();
+        let sum = F::reduce_sum(s, sum).widen();
         let at_label = logits[label].widen() - student.at().widen();
-        let cross_entropy = student.cooled_log_sum(s, powers, squarings) - at_label;
+        let cross_entropy = student.powers_log_sum(s, sum, squarings) - at_label;
         let divergence = from_sums(temperature, &student, &teacher, weighted);
 
         let (alpha, soft) = self.factors(factor);
-        let hard = splat::<S, F>(s, alpha * (1.0 / powers));
+        let hard = splat::<S, F>(s, alpha * (1.0 / sum));
         let q = splat::<S, F>(s, soft * student.scale());
         let p = splat::<S, F>(s, -soft * teacher.scale());
         update_aligned(
@@ -70,8 +70,8 @@ impl<F: Losses> Mixed<F> {
             [ez],
             #[inline(always)]
             |ex, [ez]| {
-                let powers = cooled::<S, F>(s, ex, squarings);
-                F::mul_add(s, powers, hard, F::mul_add(s, ex, q, F::mul(s, ez, p)))
+                let power = powers::<S, F>(s, ex, squarings);
+                F::mul_add(s, power, hard, F::mul_add(s, ex, q, F::mul(s, ez, p)))
             },
         );
         gradient[label] -= F::narrow(alpha);
@@ -90,7 +90,7 @@ impl<F: Losses> Mixed<F> {
             temperature,
             [logits, other],
             [&mut *ex, &mut *ez],
-            0,
+            None,
             #[inline(always)]
             |[dx, dz, _, ez]| F::mul(s, ez, F::sub(s, dz, dx)),
         );

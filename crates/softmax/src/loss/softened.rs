@@ -5,7 +5,7 @@
 //! With one side the sum of exponentials is exact, so that a cross-entropy or an entropy near 0 is right
 //! too. With two sides the sums are plain ones, a sum a lane.
 
-use crate::kernel::{Element, Shift, Simd, Sum, cooled, map_into};
+use crate::kernel::{Element, Shift, Simd, Sum, map_into, powers};
 use crate::temperature::Temperature;
 
 /// A row whose exponentials have been taken.
@@ -37,12 +37,12 @@ impl<F: Element> Softened<F> {
         self.shift.exact_log_sum(self.sum, self.max, self.own.widen())
     }
 
-    /// The same at `T/2^squarings`, where `powers` are summed, which [`cooled`] makes of the exponentials.
+    /// The same at `T/2^squarings`, where `sum` is of what [`powers`] makes of the exponentials.
     #[inline(always)]
-    pub(super) fn cooled_log_sum<S: Simd>(&self, s: S, powers: f64, squarings: u32) -> f64 {
-        let own = cooled::<S, F>(s, F::splat(s, self.own), squarings);
+    pub(super) fn powers_log_sum<S: Simd>(&self, s: S, sum: f64, squarings: u32) -> f64 {
+        let own = powers::<S, F>(s, F::splat(s, self.own), squarings);
         let own = F::lanes_of::<S>(&own)[0].widen();
-        self.shift.cooled_log_sum(powers, self.max, own, squarings)
+        self.shift.powers_log_sum(sum, self.max, own, squarings)
     }
 
     /// The logit that the others are counted from.
@@ -87,17 +87,23 @@ pub(super) fn one_side<S: Simd, F: Element>(
 }
 
 /// Takes the exponentials of `logits` and of `teacher`. Beside it sums what `term` makes of
-/// `(x − at, z − at, exponential of x, exponential of z)`. Those of x may be squared so many times.
+/// `(x − at, z − at, exponential of x, exponential of z)`. Those of x are [`Shift::cool`] if they are to be
+/// squared so many times.
 #[inline(always)]
 pub(super) fn two_sides<S: Simd, F: Element>(
     s: S,
     temperature: &Temperature<F>,
     [logits, teacher]: [&[F]; 2],
     exponentials: [&mut [F]; 2],
-    squarings: u32,
+    squarings: Option<u32>,
     mut term: impl FnMut([F::V<S>; 4]) -> F::V<S>,
 ) -> Option<(Softened<F>, Softened<F>, f64)> {
     let student = temperature.guess(s, logits)?;
+    let (student, fill) = match squarings {
+        None => (student, student.floor()),
+        Some(0) => (student.cool(), student.floor()),
+        Some(_) => (student.cool(), student.padding()),
+    };
     let teachers = temperature.guess(s, teacher)?;
     let zero = F::splat(s, F::default());
     let (mut sums, mut terms) = ([zero; 2], zero);
@@ -106,7 +112,7 @@ pub(super) fn two_sides<S: Simd, F: Element>(
     map_into(
         s,
         [logits, teacher],
-        [if squarings == 0 { student.floor() } else { student.padding() }, teachers.floor()],
+        [fill, teachers.floor()],
         exponentials,
         #[inline(always)]
         |[x, z]| {
@@ -120,7 +126,7 @@ pub(super) fn two_sides<S: Simd, F: Element>(
         },
     );
     let sums = [F::reduce_sum(s, sums[0]).widen(), F::reduce_sum(s, sums[1]).widen()];
-    let student = softened(s, student, max[0], own[0], sums[0], squarings)?;
+    let student = softened(s, student, max[0], own[0], sums[0], squarings.unwrap_or(0))?;
     let teacher = softened(s, teachers, max[1], own[1], sums[1], 0)?;
     Some((student, teacher, F::reduce_sum(s, terms).widen()))
 }

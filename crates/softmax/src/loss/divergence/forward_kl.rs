@@ -22,7 +22,7 @@ pub(super) fn row<S: Simd, F: Element>(
         temperature,
         [logits, other],
         [&mut *gradient, &mut *ez],
-        0,
+        None,
         #[inline(always)]
         |[dx, dz, _, ez]| F::mul(s, ez, F::sub(s, dz, dx)),
     )?;

@@ -26,7 +26,7 @@ pub(super) fn row<S: Simd, F: Element>(
         temperature,
         [logits, other],
         [&mut *ex, &mut *ez],
-        0,
+        None,
         #[inline(always)]
         |_| zero,
     )?;

@@ -23,7 +23,7 @@ pub(super) fn row<S: Simd, F: Element>(
         temperature,
         [logits, other],
         [&mut *ex, ez],
-        0,
+        None,
         #[inline(always)]
         |[dx, dz, ex, _]| {
             least = F::min(s, least, F::min(s, dx, dz));
