@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::case::{Case, Point, Work};
+use super::core;
 use super::peer::{Peer, Prepared};
 
 /// A repetition calls the work as often as fits into this.
@@ -82,7 +83,11 @@ pub(crate) fn measure(
     peers: &mut [Peer],
     bandwidth: &Bandwidth,
 ) -> Result<Row> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let mut pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    if threads > 1 {
+        pool = pool.start_handler(core::stay_on);
+    }
+    let pool = pool.build()?;
     let mut work = pool.install(|| (case.prepare)())?;
     let (ours, calls) = pool.install(|| warm_up(&mut work))?;
     let mut able = Vec::new();
@@ -106,7 +111,7 @@ pub(crate) fn measure(
     let mut our_times = Vec::new();
     // On several threads the turns are long: a peer's threads go on spinning for a while after one, and
     // ours have to be woken.
-    let turn = if threads == 1 { TURN } else { repetitions.div_ceil(2) };
+    let turn = if threads == 1 { TURN } else { repetitions.div_ceil(3) };
     for start in (0..repetitions).step_by(turn as usize) {
         let turn = turn.min(repetitions - start);
         take_turn(turn, &mut our_times, || pool.install(|| time(&mut work, calls)))?;

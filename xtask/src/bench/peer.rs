@@ -105,6 +105,8 @@ impl Peer {
         let mut process = source
             .command()?
             .env("RAYON_NUM_THREADS", threads.to_string())
+            // As ours do (see core.rs): each of PyTorch's threads stays on a core of its own.
+            .env("OMP_PROC_BIND", (threads > 1).to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
