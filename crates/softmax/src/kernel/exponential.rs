@@ -83,7 +83,7 @@ impl<F: Element> Shift<F> {
     }
 
     /// The same with exponentials that are [`Element::COOL`] times as large, so that they can be squared
-    /// twice.
+    /// twice. Its floor is higher by as much, so that they are normal numbers.
     #[inline(always)]
     pub(crate) fn cool(&self) -> Self {
         let less = F::BIAS - F::COOL_BIAS;
