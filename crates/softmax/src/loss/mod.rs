@@ -2,7 +2,7 @@
 //!
 //! One file a loss. They share the shape of their calls: logits `[batch, classes]` and what they are
 //! compared with in; out come the loss and, into memory of the caller's, its gradient with respect to
-//! the logits. The rows of a batch are in `batch.rs`, what masks and extreme logits need in
+//! the logits. A batch is in `batch.rs`, its rows are in `part.rs`, what masks and extreme logits need is in
 //! `careful.rs`.
 
 mod batch;
