@@ -89,7 +89,7 @@ fn worst(path: Path, function: Function, bits: std::ops::Range<u32>, step: usize
         for ((&x, &y), &lost) in x.iter().zip(&*y).zip(&*lost) {
             let exact = match function {
                 Function::Exp | Function::ExpFine | Function::ExpExact | Function::ExpShort => {
-                    scale * f64::from(x).exp() * <f32 as Element>::ONE_BIASED
+                    scale * f64::from(x).exp() * <f32 as Element>::BIAS.exp2()
                 }
                 Function::ExpPlain => f64::from(x).exp(),
                 Function::Ln1p => f64::from(x).ln_1p(),

@@ -22,12 +22,8 @@ pub trait Element:
     /// So many powers of two below the shift, an exponential counts as nothing: less than half of
     /// the smallest subnormal probability.
     const SPAN: f64;
-    /// `2^BIAS`
-    const ONE_BIASED: f64;
     /// The bias of exponentials that are to be squared, so that their powers do not overflow.
     const COOL_BIAS: f64;
-    /// `2^(COOL_BIAS − BIAS)`
-    const COOL: Self;
     /// The largest power of two, as an exponent, that scaled exponentials may reach, with room for a sum.
     const TOP: f64;
     /// So many powers of two below the maximum lies what does not show in a sum.

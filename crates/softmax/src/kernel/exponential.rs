@@ -65,9 +65,8 @@ pub(crate) struct Shift<F> {
     /// The same for sixteenths.
     fine_magic: F,
     floor: F,
-    /// The exponential of a logit whose exponent is `shift` is `2^bias`, which is `one`.
+    /// The exponential of a logit whose exponent is `shift` is `2^bias`.
     bias: f64,
-    one: f64,
 }
 
 impl<F: Element> Shift<F> {
@@ -79,11 +78,11 @@ impl<F: Element> Shift<F> {
         let magic = F::narrow(F::MAGIC.widen() + F::BIAS - shift);
         let fine_magic = F::narrow(F::MAGIC.widen() / 16.0 + F::BIAS - shift);
         let floor = F::narrow(wide - base.span.widen());
-        Self { base, at, shift, magic, fine_magic, floor, bias: F::BIAS, one: F::ONE_BIASED }
+        Self { base, at, shift, magic, fine_magic, floor, bias: F::BIAS }
     }
 
-    /// The same with exponentials that are [`Element::COOL`] times as large, so that they can be squared
-    /// twice. Its floor is higher by as much, so that they are normal numbers.
+    /// The same with the bias [`Element::COOL_BIAS`], so that its exponentials can be squared twice. Its floor
+    /// is higher by as much, so that they are normal numbers.
     #[inline(always)]
     pub(crate) fn cool(&self) -> Self {
         let less = F::BIAS - F::COOL_BIAS;
@@ -92,7 +91,6 @@ impl<F: Element> Shift<F> {
             fine_magic: F::narrow(self.fine_magic.widen() - less),
             floor: F::narrow(self.floor.widen() + less / self.base.wide.0),
             bias: F::COOL_BIAS,
-            one: self.one * F::COOL.widen(),
             ..*self
         }
     }
@@ -200,7 +198,7 @@ impl<F: Element> Shift<F> {
         let k = exponent.round_ties_even();
         let f = exponent - k;
         let power = f64::EXP2.iter().fold(0.0, |power, &c| f64::mul_add(power, f, c));
-        power * f64::from_bits(((k + self.bias + 1023.0) as u64) << 52)
+        power * power_of_two(k + self.bias)
     }
 
     /// Whether one exponential, that of `max`, may be a sixteenth of the sum of all or more. Not so for
@@ -220,14 +218,14 @@ impl<F: Element> Shift<F> {
     /// `log Σ exp((x_i − at)/T)`, from the sum of the exponentials.
     #[inline(always)]
     pub(crate) fn log_sum(&self, sum: f64) -> f64 {
-        (sum / self.one).ln() - self.exponent(self.at) * std::f64::consts::LN_2
+        (sum / power_of_two(self.bias)).ln() - self.exponent(self.at) * std::f64::consts::LN_2
     }
 
     /// [`Shift::log_sum`] to its last digits, also where one class stands far above all others: the part of
     /// the maximum in the sum, `own`, is replaced by its exact value.
     #[inline(always)]
     pub(crate) fn exact_log_sum(&self, sum: f64, max: F, own: f64) -> f64 {
-        let rest = (sum - own) / self.one / self.exponent(max).exp2();
+        let rest = (sum - own) / power_of_two(self.bias) / self.exponent(max).exp2();
         self.above(max) + ln_1p(rest)
     }
 
@@ -243,6 +241,12 @@ impl<F: Element> Shift<F> {
     fn above(&self, max: F) -> f64 {
         (max.widen() - self.at.widen()) * self.base.wide.0 * std::f64::consts::LN_2
     }
+}
+
+/// `2^exponent`, of an integer that a normal number can have.
+#[inline(always)]
+fn power_of_two(exponent: f64) -> f64 {
+    f64::from_bits(((exponent + 1023.0) as u64) << 52)
 }
 
 /// `ln(1 + x)` of what is not negative, to full precision and faster than the standard library's (Goldberg

@@ -199,9 +199,7 @@ element! {
         const SPAN: f64 = 155.0;
         const TOP: f64 = 90.0;
         const PADDING: f64 = 40.0;
-        const ONE_BIASED: f64 = (1_u64 << 30) as f64;
         const COOL_BIAS: f64 = 10.0;
-        const COOL: f32 = 1.0 / (1_u64 << 20) as f32;
         const REACH: f64 = 65_536.0;
         const TEMPERATE: i32 = 60;
         // Within 3e-9 of 2^f, relative.
@@ -247,9 +245,7 @@ element! {
         const SPAN: f64 = 1100.0;
         const TOP: f64 = 900.0;
         const PADDING: f64 = 80.0;
-        const ONE_BIASED: f64 = (1_u128 << 100) as f64;
         const COOL_BIAS: f64 = 40.0;
-        const COOL: f64 = 1.0 / (1_u64 << 60) as f64;
         const REACH: f64 = 1_099_511_627_776.0;
         const TEMPERATE: i32 = 300;
         // Within 5e-18 of 2^f, relative.
