@@ -29,6 +29,12 @@ pub(crate) fn parallel(elements: usize) -> bool {
     elements >= PARALLEL_ELEMENTS && rayon::current_num_threads() > 1
 }
 
+/// How many of so many rows make one part a thread.
+#[cfg(feature = "rayon")]
+pub(crate) fn part_of(rows: usize) -> usize {
+    rows.div_ceil(rayon::current_num_threads())
+}
+
 /// The axis, if the array has it and there is something along it.
 pub(crate) fn checked<F: Real, D: Dimension>(logits: &ArrayRef<F, D>, axis: Axis) -> Result<Axis> {
     if axis.index() >= logits.ndim() {
@@ -83,8 +89,7 @@ fn in_parts<F: Real>(
 ) {
     #[cfg(feature = "rayon")]
     if parallel(from.len()) {
-        let rows = (from.len() / classes).div_ceil(rayon::current_num_threads());
-        let part = rows * classes;
+        let part = part_of(from.len() / classes) * classes;
         from.par_chunks(part).zip(to.par_chunks_mut(part)).for_each(|(from, to)| f(from, to));
         return;
     }

@@ -3,7 +3,9 @@
 
 use std::cell::RefCell;
 
-use ndarray::{ArrayRef2, ArrayView1, ArrayViewMut2, Axis};
+#[cfg(feature = "rayon")]
+use ndarray::Axis;
+use ndarray::{ArrayRef2, ArrayView1, ArrayViewMut2};
 #[cfg(feature = "rayon")]
 use rayon::prelude::*;
 
@@ -12,13 +14,9 @@ use super::{Pass, Reduction};
 use crate::kernel::Element;
 use crate::lanes::check_shape;
 #[cfg(feature = "rayon")]
-use crate::lanes::parallel;
+use crate::lanes::{parallel, part_of};
 use crate::row::check_row;
 use crate::{Error, Real, Result};
-
-/// A thread gets so many parts of a large batch, in case another is slower.
-#[cfg(feature = "rayon")]
-const PARTS: usize = 4;
 
 /// The reduced loss of a batch; what `pass` asks for besides is written where it says.
 pub(super) fn evaluate<F: Real, L: RowLoss<F>>(
@@ -105,7 +103,7 @@ fn in_parts<F: Real>(
 ) {
     #[cfg(feature = "rayon")]
     if parallel(losses.len() * classes) {
-        let rows = losses.len().div_ceil(PARTS * rayon::current_num_threads());
+        let rows = part_of(losses.len());
         let losses = losses.par_chunks_mut(rows).enumerate();
         match gradient {
             Some(mut gradient) => losses
@@ -121,11 +119,11 @@ fn in_parts<F: Real>(
 }
 
 /// Calls `f` with memory for five rows.
-fn with_memory<F: Real>(classes: usize, f: impl FnOnce([&mut [F]; 5])) {
+fn with_memory<F: Real, R>(classes: usize, f: impl FnOnce([&mut [F]; 5]) -> R) -> R {
     F::with_scratch(5 * classes, |memory| {
         let mut rows = memory.chunks_exact_mut(classes);
-        f(std::array::from_fn(|_| rows.next().unwrap_or_default()));
-    });
+        f(std::array::from_fn(|_| rows.next().unwrap_or_default()))
+    })
 }
 
 /// Told after the batch, and not when it was met, so that it is the first row's, whatever the threads
@@ -133,15 +131,13 @@ fn with_memory<F: Real>(classes: usize, f: impl FnOnce([&mut [F]; 5])) {
 fn first_error<'a, F: Real, L: RowLoss<F>>(
     loss: &'a L,
     rows: Rows<'a, F>,
-    losses: &mut [f64],
+    losses: &[f64],
 ) -> Result<()> {
-    let wrong: Vec<usize> = (0..losses.len()).filter(|&row| losses[row].is_nan()).collect();
-    let mut result = Ok(());
     with_memory(rows.logits.ncols(), |memory| {
-        let mut part = Part { loss, rows, losses, gradient: None, memory };
-        result = wrong.into_iter().try_for_each(|row| part.on_row(row, |it| loss.check(row, &it)));
-    });
-    result
+        let mut part = Part { loss, rows, losses: &mut [], gradient: None, memory };
+        let mut wrong = losses.iter().enumerate().filter(|(_, loss)| loss.is_nan());
+        wrong.try_for_each(|(index, _)| part.on_row(index, |row| loss.check(index, &row)))
+    })
 }
 
 /// NaN and +∞ in the logits, or in others.
