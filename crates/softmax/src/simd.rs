@@ -2,6 +2,4 @@
 //! interface: it may change in any release.
 
 pub use crate::kernel::{Element, Path, Simd, WithSimd, exp};
-pub use crate::lanes::Compiled;
-pub use crate::loss::Losses;
 pub use crate::scratch::Scratch;

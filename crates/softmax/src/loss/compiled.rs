@@ -11,7 +11,6 @@ use crate::kernel::{Element, Path};
 macro_rules! losses {
     ($($name:ident: $loss:ty,)*) => {
         /// The losses of rows, on the best path.
-        #[expect(missing_docs, reason = "each is the loss of its name")]
         pub trait Losses: Element {
             $(fn $name(part: &mut Part<'_, '_, Self, $loss>);)*
         }

@@ -21,7 +21,7 @@ mod soft_cross_entropy;
 mod softened;
 mod tempered;
 
-pub use compiled::Losses;
+pub(crate) use compiled::Losses;
 pub use cross_entropy::CrossEntropy;
 pub use distillation::Distillation;
 pub use divergence::{Divergence, DivergenceKind};
