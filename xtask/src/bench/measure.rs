@@ -83,11 +83,8 @@ pub(crate) fn measure(
     peers: &mut [Peer],
     bandwidth: &Bandwidth,
 ) -> Result<Row> {
-    let mut pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-    if threads > 1 {
-        pool = pool.start_handler(core::stay_on);
-    }
-    let pool = pool.build()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let pool = pool.start_handler(core::stay_on).build()?;
     let mut work = pool.install(|| (case.prepare)())?;
     let (ours, calls) = pool.install(|| warm_up(&mut work))?;
     let mut able = Vec::new();
